@@ -1,0 +1,1 @@
+"""Cost per correct answer of reasoning language models, measured on the same responses."""

@@ -1,0 +1,124 @@
+"""Estimates with intervals by the cluster bootstrap: problems are resampled whole, and passes for costs.
+
+Resamples are drawn once per dataset as multinomial weights and shared by all its cells, so comparisons are
+paired by problem and every metric is a ratio of two matrix products.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+RESAMPLES = 10_000
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its interval; None where not known, with the reason."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    confidence: float = CONFIDENCE
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """Shared weights of problems: (resamples, problems), each row summing to the number of problems."""
+
+    weights: Floats
+
+    @classmethod
+    def draw(
+        cls, problems: int, rng: np.random.Generator, resamples: int = RESAMPLES
+    ) -> "Resampling":
+        """Bootstrap weights for `problems` clusters."""
+        even = np.full(problems, 1.0 / problems)
+        return cls(rng.multinomial(problems, even, size=resamples).astype(np.float64))
+
+    def passes(self, count: int, rng: np.random.Generator) -> Floats:
+        """Weights of `count` passes for as many resamples; one pass alone cannot be resampled."""
+        even = np.full(count, 1.0 / count)
+        drawn = rng.multinomial(count, even, size=self.weights.shape[0])
+        return drawn.astype(np.float64) if count > 1 else np.ones((self.weights.shape[0], 1))
+
+    def ratio(self, over: Floats, under: Floats, passes: Floats | None = None) -> Floats:
+        """Resampled ratios of sums of two (problems, passes) tables; inf or NaN where the lower sum is 0."""
+        top, bottom = self._sum(over, passes), self._sum(under, passes)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return top / bottom
+
+    def _sum(self, table: Floats, passes: Floats | None) -> Floats:
+        by_pass = self.weights @ table
+        return by_pass.sum(axis=1) if passes is None else (by_pass * passes).sum(axis=1)
+
+
+def table_of(values: Floats, problem: Ints, sample: Ints, shape: tuple[int, int]) -> Floats:
+    """Values by problem and pass; 0 where there is no attempt, so that sums are over what there is."""
+    table = np.zeros(shape)
+    table[problem, sample] = values
+    return table
+
+
+def ratio_estimate(
+    over: Floats, under: Floats, resampling: Resampling, passes: Floats | None = None
+) -> Estimate:
+    """A ratio of sums with a percentile interval; None with a reason where it is not defined."""
+    if np.isnan(over).any() or np.isnan(under).any():
+        return Estimate(None, reason="not_measured")
+    bottom = float(under.sum())
+    if bottom <= 0:
+        return Estimate(None, reason="nothing_to_divide_by")
+    low, high = percentile_interval(resampling.ratio(over, under, passes))
+    return Estimate(
+        float(over.sum()) / bottom, low, high, reason=None if high is not None else "unbounded"
+    )
+
+
+def percentile_interval(
+    values: Floats, confidence: float = CONFIDENCE
+) -> tuple[float | None, float | None]:
+    """The middle of the resampled values; an end that is infinite is None."""
+    values = np.where(np.isnan(values), np.inf, values)
+    tail = (1 - confidence) / 2
+    ends = np.quantile(values, [tail, 1 - tail], method="nearest")
+    low, high = (float(end) if np.isfinite(end) else None for end in ends)
+    return low, high
+
+
+def cost_per_correct(
+    cost: Floats,
+    correct: Floats,
+    attempts: Floats,
+    resampling: Resampling,
+    passes: Floats | None = None,
+) -> Estimate:
+    """Cost of all attempts over the number correct (a ratio of sums, tables by problem and pass).
+
+    With nothing correct there is no figure, but a lower bound: with no success on n problems the success rate
+    is at most 1 - (1 - confidence)^(1/n), one-sided (the exact form of the rule of three).
+    """
+    if np.isnan(cost).any():
+        return Estimate(None, reason="not_measured")
+    if correct.sum() > 0:
+        return ratio_estimate(cost, correct, resampling, passes)
+    problems = int((attempts.sum(axis=1) > 0).sum())
+    if problems == 0 or attempts.sum() <= 0:
+        return Estimate(None, reason="no_attempts")
+    highest_rate = 1 - (1 - CONFIDENCE) ** (1 / problems)
+    bound = float(cost.sum() / attempts.sum() / highest_rate)
+    return Estimate(None, low=bound, reason="none_correct")
+
+
+def percentiles(values: Floats) -> dict[str, float | None]:
+    """Mean, median, 95th and 99th percentile of what is known."""
+    known = values[~np.isnan(values)]
+    if not known.size:
+        return {"mean": None, "p50": None, "p95": None, "p99": None}
+    p50, p95, p99 = (float(x) for x in np.percentile(known, [50, 95, 99]))
+    return {"mean": float(known.mean()), "p50": p50, "p95": p95, "p99": p99}

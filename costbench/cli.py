@@ -1,0 +1,176 @@
+"""The command line: a table of contents. Results go to stdout, progress and warnings to stderr."""
+
+import sys
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+
+from costbench.errors import CostbenchError
+
+_OUT = click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("runs"),
+    show_default=True,
+    help="Where run folders go.",
+)
+_LIMIT = click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Only the first N problems of a dataset.",
+)
+_ONLY = click.option(
+    "--only",
+    multiple=True,
+    metavar="GROUP[/MODEL[/POLICY@BUDGET]]",
+    help="Only these cells; * matches anything; may be repeated.",
+)
+
+
+class _Commands(click.Group):
+    """Turns our errors into one sentence and an exit code: 1 a stated failure, 130 interrupted."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except CostbenchError as error:
+            click.echo(f"costbench: {error}", err=True)
+            ctx.exit(1)
+        except KeyboardInterrupt:
+            click.echo("costbench: interrupted; what is done is stored.", err=True)
+            ctx.exit(130)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="costbench")
+def main() -> None:
+    """Cost per correct answer of reasoning language models, measured on this machine.
+
+    costbench run math, then costbench report --pareto.
+    """
+
+
+@main.command()
+@click.argument("suite")
+@_OUT
+@_LIMIT
+@_ONLY
+@click.option("--new", is_flag=True, help="Start a new run even if one can be resumed.")
+@click.option("--no-grade", is_flag=True, help="Measure only; `costbench report` grades later.")
+def run(
+    suite: str, out: Path, limit: int | None, only: tuple[str, ...], new: bool, no_grade: bool
+) -> None:
+    """Measure SUITE (a file, or the name of a bundled one); goes on with an unfinished run by itself."""
+    from costbench.measuring import RunOptions, measure, require_cells
+    from costbench.screen import RunScreen, print_plan
+
+    plan = _plan(suite, limit, only)
+    print_plan(plan, err=True)
+    require_cells(plan)
+    with RunScreen(plan) as screen:
+        folder, result = measure(plan, RunOptions(out, new, not no_grade), screen, screen.announce)
+    if not no_grade:
+        _summary(folder)
+    for group, reason in result.failed:
+        click.echo(f"costbench: {group} failed: {reason}", err=True)
+    if result.stopped_by:
+        click.echo(f"costbench: stopped at {result.stopped_by}; run again to go on", err=True)
+    click.echo(f"costbench: {folder} (costbench report --pareto)", err=True)
+    sys.exit(0 if result.complete else 1)
+
+
+@main.command()
+@click.argument("run_name", metavar="[RUN]", required=False)
+@click.option("--pareto", is_flag=True, help="Draw the frontier: pareto.svg and pareto.png.")
+@click.option(
+    "--x",
+    type=click.Choice(["tokens", "latency", "joules", "usd", "gco2e"]),
+    default="usd",
+    show_default=True,
+    help="Cost on the frontier's x axis, per attempt.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "csv", "md"]),
+    default="table",
+    show_default=True,
+    help="What to print.",
+)
+@click.option(
+    "--runs",
+    type=click.Path(path_type=Path),
+    default=Path("runs"),
+    show_default=True,
+    help="Where runs are.",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Folder for the files [default: reports/RUN]."
+)
+@click.option("--prices", type=click.Path(path_type=Path), help="Another price book.")
+@click.option(
+    "--set",
+    "changes",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Another price: machine.usd_per_hour=1.2",
+)
+@click.option("--baseline", metavar="CELL", help="Compare with this cell.")
+def report(run_name: str | None, pareto: bool, x: str, form: str, **options: Any) -> None:
+    """Summarise a run (the last one if none is named): table on stdout, files in reports/RUN."""
+    from costbench.report.files import write_report
+    from costbench.reporting import ReportOptions, make_report, print_report
+
+    found = make_report(run_name, ReportOptions(**options))
+    print_report(found, form)
+    folder = options["out"] or Path("reports") / found.run
+    for path in write_report(found, folder, x=_axis(x), pareto=pareto):
+        click.echo(f"wrote {path}", err=True)
+
+
+@main.command()
+@click.argument("suite")
+@_LIMIT
+@_ONLY
+@click.option("--show-prompt", is_flag=True, help="Show the first prompt of each dataset.")
+def plan(suite: str, limit: int | None, only: tuple[str, ...], show_prompt: bool) -> None:
+    """Show what SUITE would run here, what is skipped and why; measures nothing."""
+    from costbench.measuring import require_cells
+    from costbench.screen import print_plan, print_prompts
+
+    found = _plan(suite, limit, only)
+    print_plan(found, err=False)
+    if show_prompt:
+        print_prompts(found)
+    require_cells(found)
+
+
+@main.command()
+@click.argument("recipe", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="Model folder [default: models/NAME].")
+def train(recipe: Path, out: Path | None) -> None:
+    """Make a model from RECIPE: weights, tokenizer and a card; goes on from its last checkpoint."""
+    from trainers.command import train_recipe
+
+    train_recipe(recipe, out)
+
+
+def _plan(suite: str, limit: int | None, only: tuple[str, ...]) -> Any:
+    from costbench.hardware import probe_machine
+    from costbench.locations import find_suite
+    from costbench.plan import make_plan
+    from costbench.suite import load_suite
+
+    return make_plan(load_suite(find_suite(suite)), probe_machine(), limit=limit, only=only)
+
+
+def _summary(folder: Path) -> None:
+    from costbench.reporting import ReportOptions, make_report, print_report
+
+    print_report(make_report(str(folder), ReportOptions()), "table")
+
+
+def _axis(x: str) -> Literal["tokens", "latency", "joules", "usd", "gco2e"]:
+    return x  # type: ignore[return-value]  # click has checked it

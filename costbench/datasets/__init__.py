@@ -1,0 +1,1 @@
+"""Where problems come from: one file a dataset, registered in pyproject.toml."""

@@ -1,0 +1,104 @@
+"""Problems from a local JSON Lines file: one object a line."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from costbench.errors import SuiteError
+from costbench.types import Component, Problem
+
+INSTRUCTION = "Please reason step by step, and put your final answer within \\boxed{}."
+
+
+class Jsonl(Component):
+    """A file of questions and answers of your own; its columns can have any names."""
+
+    kind: Literal["jsonl"] = "jsonl"
+    path: Path
+    """Taken from the suite's folder when relative."""
+    problems: Annotated[int, Field(ge=1)] | None = None
+    """The first so many; all when absent."""
+    id: str | None = "id"
+    """Column with the id, which must be unique; `null` numbers the lines instead."""
+    question: str = "question"
+    answer: str = "answer"
+    level: str | None = "level"
+    """Column with a difficulty, used where it is there."""
+    prompt: str = "{question}\n" + INSTRUCTION
+    """The user's turn; {question} stands for the question."""
+
+    @field_validator("path", mode="after")
+    @classmethod
+    def _from_suite_folder(cls, path: Path, info: ValidationInfo) -> Path:
+        folder = (info.context or {}).get("folder")
+        return path if folder is None or path.is_absolute() else Path(folder) / path
+
+    @field_validator("prompt", mode="after")
+    @classmethod
+    def _asks(cls, prompt: str) -> str:
+        if "{question}" not in prompt:
+            raise ValueError("a prompt needs {question} in it")
+        return prompt
+
+    def load(self) -> Iterator[Problem]:
+        """Problem by problem; raises SuiteError with the line for anything that is not one."""
+        lines_of: dict[str, int] = {}
+        for line, record in self._records():
+            if self.problems is not None and len(lines_of) >= self.problems:
+                return
+            problem = self._problem(line, record)
+            if problem.id in lines_of:
+                raise SuiteError(
+                    f"{self.path}:{line}: the id {problem.id!r} is already that of line "
+                    f"{lines_of[problem.id]}; ids must be unique"
+                )
+            lines_of[problem.id] = line
+            yield problem
+        if not lines_of:
+            raise SuiteError(f"{self.path}: holds no problem")
+
+    def _records(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        try:
+            with self.path.open(encoding="utf-8") as lines:
+                for number, text in enumerate(lines, start=1):
+                    if text.strip():
+                        yield number, self._record(number, text)
+        except OSError as error:
+            raise SuiteError(f"{self.path}: cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise SuiteError(f"{self.path}: not UTF-8 text") from error
+
+    def _record(self, line: int, text: str) -> dict[str, Any]:
+        try:
+            record = json.loads(text)
+        except ValueError as error:
+            raise SuiteError(f"{self.path}:{line}: not JSON: {error}") from error
+        if not isinstance(record, dict):
+            raise SuiteError(f"{self.path}:{line}: expected an object, found {text.strip()[:60]}")
+        return record
+
+    def _problem(self, line: int, record: dict[str, Any]) -> Problem:
+        question, answer = record.get(self.question), record.get(self.answer)
+        if not isinstance(question, str) or not question.strip():
+            columns = ", ".join(sorted(map(str, record))) or "none"
+            raise SuiteError(
+                f"{self.path}:{line}: no text in column {self.question!r} (columns: {columns}); "
+                "name the right one with `question:`"
+            )
+        name = line if self.id is None else record.get(self.id)
+        if not isinstance(name, str | int) or name == "":
+            raise SuiteError(
+                f"{self.path}:{line}: no id in column {self.id!r}; name one with `id:`, "
+                "or number the lines with `id: null`"
+            )
+        level = record.get(self.level) if self.level else None
+        return Problem(
+            id=str(name),
+            question=question,
+            prompt=self.prompt.replace("{question}", question),
+            answer=None if answer is None else str(answer),
+            level=level if isinstance(level, int) else None,
+        )

@@ -1,0 +1,45 @@
+"""Where a model's files are: shipped with the package, in a folder, or on the hub."""
+
+import hashlib
+import re
+from pathlib import Path
+
+from costbench.errors import EngineError
+
+_EMBEDDED = Path(__file__).parent.parent / "embedded"
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+_WEIGHTS_AND_TOKENIZER = ("*.safetensors", "*.json", "*.jinja")
+
+
+def resolve_model(path: str) -> Path | str:
+    """A folder, or a hub id as it is; raises EngineError for a folder that is not there."""
+    if path.startswith("embedded:"):
+        folder = _EMBEDDED / path.removeprefix("embedded:")
+        if not (folder / "config.json").is_file():
+            known = ", ".join(sorted(p.parent.name for p in _EMBEDDED.glob("*/config.json")))
+            raise EngineError(f"no embedded model is called {path!r} (there is: {known or 'none'})")
+        return folder
+    folder = Path(path).expanduser()
+    if folder.is_dir():
+        if not (folder / "config.json").is_file():
+            raise EngineError(f"model path {path}: the folder has no config.json")
+        return folder
+    if _HUB_ID.fullmatch(path) and not path.startswith("."):
+        return path
+    raise EngineError(
+        f"model path {path}: no such folder; a path is a folder, a hub id like "
+        "org/name, or embedded:NAME"
+    )
+
+
+def files_sha256(path: str) -> str | None:
+    """A hash over weights, tokenizer and configuration of a local model; None for one on the hub."""
+    folder = resolve_model(path)
+    if isinstance(folder, str):
+        return None
+    digest = hashlib.sha256()
+    for file in sorted({f for pattern in _WEIGHTS_AND_TOKENIZER for f in folder.glob(pattern)}):
+        digest.update(file.name.encode())
+        with file.open("rb") as content:
+            digest.update(hashlib.file_digest(content, "sha256").digest())
+    return digest.hexdigest()

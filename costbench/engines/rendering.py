@@ -1,0 +1,96 @@
+"""From a request to token ids, and from sampled ids back to pieces of text."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from costbench.engines.rows import Row
+from costbench.types import Piece, Request, Thinking
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A request as token ids."""
+
+    prompt_ids: list[int]
+    """The conversation by the chat template, then everything already written."""
+    written_tokens: tuple[int, ...]
+    stop_ids: tuple[tuple[int, ...], ...]
+    thinking_closed: bool
+    """The end of thinking is already written: whatever is sampled now is answer."""
+
+
+class Renderer:
+    """Applies one tokenizer's chat template and one model's thinking markers.
+
+    Written pieces are appended by their ids where these are known: text that is decoded and encoded again
+    does not always give the same tokens.
+    """
+
+    def __init__(self, tokenizer: Any, thinking: Thinking) -> None:
+        self._tokenizer = tokenizer
+        self._close = thinking.close
+        self._close_ids = self._encode(thinking.close)
+        self._prompts: dict[str, list[int]] = {}
+        self.end_ids = frozenset(_ids(tokenizer.eos_token_id))
+        self.pad_id = int(
+            tokenizer.pad_token_id if tokenizer.pad_token_id is not None else min(self.end_ids)
+        )
+
+    def render(self, request: Request) -> Rendered:
+        """The request as ids; the conversation part is kept, since every sample has the same."""
+        written = [
+            list(piece.token_ids) if piece.token_ids is not None else list(self._encode(piece.text))
+            for piece in request.written
+        ]
+        text = "".join(piece.text for piece in request.written)
+        return Rendered(
+            prompt_ids=self._conversation(request) + [token for ids in written for token in ids],
+            written_tokens=tuple(len(ids) for ids in written),
+            stop_ids=tuple(self._encode(marker) for marker in request.stop),
+            thinking_closed=self._close in text,
+        )
+
+    def pieces(self, row: Row) -> tuple[Piece, Piece | None]:
+        """The sampled text and, apart, the stop marker it ended with."""
+        marker = row.stop_marker() if row.finish == "stop" else None
+        ids = row.tokens[: -len(marker)] if marker else row.tokens
+        return self._piece(ids), self._piece(list(marker)) if marker else None
+
+    def reasoning_tokens(self, row: Row, rendered: Rendered) -> int:
+        """How many sampled tokens come before thinking has ended, the marker included."""
+        if rendered.thinking_closed:
+            return 0
+        size = len(self._close_ids)
+        for end in range(size, len(row.tokens) + 1):
+            if tuple(row.tokens[end - size : end]) == self._close_ids:
+                return end
+        return len(row.tokens)
+
+    def _conversation(self, request: Request) -> list[int]:
+        key = "\0".join(f"{message.role}\0{message.content}" for message in request.messages)
+        if key not in self._prompts:
+            text = self._tokenizer.apply_chat_template(
+                [message.model_dump() for message in request.messages],
+                add_generation_prompt=True,
+                tokenize=False,
+            )
+            self._prompts[key] = list(self._encode(text))
+        return self._prompts[key]
+
+    def _encode(self, text: str) -> tuple[int, ...]:
+        return tuple(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def _piece(self, ids: list[int]) -> Piece:
+        shown = ids[:-1] if ids and ids[-1] in self.end_ids else ids
+        return Piece(
+            text=self._tokenizer.decode(shown, skip_special_tokens=False),
+            origin="sampled",
+            token_ids=tuple(ids),
+            tokens=len(ids),
+        )
+
+
+def _ids(value: int | list[int] | None) -> list[int]:
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]

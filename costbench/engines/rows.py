@@ -1,0 +1,71 @@
+"""Rows of a static batch: when each one is done, and what came out of it."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from transformers import StoppingCriteria
+
+from costbench.types import Finish
+
+
+@dataclass
+class Row:
+    """One request in a batch; times are monotonic, tokens are sampled ones."""
+
+    prompt_ids: list[int]
+    max_tokens: int
+    stop_ids: tuple[tuple[int, ...], ...]
+    """Each stop marker as the token ids that end it."""
+    tokens: list[int] = field(default_factory=list)
+    first_token_s: float | None = None
+    finish: Finish | None = None
+
+    def accept(self, token: int, now_s: float, end_ids: frozenset[int]) -> bool:
+        """Take one sampled token; True when it was the row's last."""
+        self.tokens.append(token)
+        if self.first_token_s is None:
+            self.first_token_s = now_s
+        if token in end_ids:
+            self.finish = "end"
+        elif self.stop_marker() is not None:
+            self.finish = "stop"
+        elif len(self.tokens) >= self.max_tokens:
+            self.finish = "length"
+        return self.finish is not None
+
+    def stop_marker(self) -> tuple[int, ...] | None:
+        """The stop marker that the tokens end with."""
+        for marker in self.stop_ids:
+            if tuple(self.tokens[-len(marker) :]) == marker:
+                return marker
+        return None
+
+    @property
+    def ids(self) -> list[int]:
+        """Everything so far, as the next step reads it."""
+        return self.prompt_ids + self.tokens
+
+
+class EachRowEndsByItself(StoppingCriteria):  # type: ignore[misc]
+    """Called by `generate` after every step: hands each token to its row and reports who is done."""
+
+    def __init__(
+        self, rows: Sequence[Row], end_ids: frozenset[int], on_done: Callable[[Row, float], None]
+    ) -> None:
+        self._rows = rows
+        self._end_ids = end_ids
+        self._on_done = on_done
+
+    def __call__(self, input_ids: torch.Tensor, scores: Any, **kwargs: Any) -> torch.Tensor:
+        """Which rows are done, as `generate` wants to know after every step."""
+        del scores, kwargs
+        tokens = input_ids[:, -1].tolist()
+        now_s = time.monotonic()
+        for row, token in zip(self._rows, tokens, strict=True):
+            if row.finish is None and row.accept(token, now_s, self._end_ids):
+                self._on_done(row, now_s)
+        done = [row.finish is not None for row in self._rows]
+        return torch.tensor(done, device=input_ids.device)

@@ -1,0 +1,71 @@
+"""Hugging Face transformers in this process, as static micro-batches: the engine that runs anywhere.
+
+Requests that are waiting when a batch starts are answered together. Each row's result is handed over at
+the step that row ends; rows that are done are dropped from the batch at the next stop of `generate`, and
+new requests wait for the next batch.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from costbench.allocator import keep_freed_memory
+from costbench.engines.batching import Batcher
+from costbench.engines.model_files import resolve_model
+from costbench.errors import EngineError
+from costbench.interfaces import OpenEngine
+from costbench.types import Component, Count, Model
+
+
+class TransformersEngine(Component):
+    """`device: auto` is a CUDA GPU where there is one; `dtype: auto` the weights' own there, else float32."""
+
+    kind: Literal["transformers"] = "transformers"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    max_batch_size: Count | None = None
+    """Rows decoded together at most; as many as are in flight when absent."""
+
+    @asynccontextmanager
+    async def open(self, model: Model, concurrency: int) -> AsyncIterator[OpenEngine]:
+        """Load the model; raises EngineError that says what is missing."""
+        loaded, tokenizer = await asyncio.to_thread(self._load, model)
+        batcher = Batcher(loaded, tokenizer, model, self.max_batch_size or concurrency)
+        with batcher:
+            yield batcher
+
+    def _load(self, model: Model) -> tuple[Any, Any]:
+        import torch
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers.utils import logging
+
+        keep_freed_memory()
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
+        device = self._device(torch.cuda.is_available())
+        path = resolve_model(model.path)
+        revision = None if isinstance(path, Path) else model.revision
+        dtype = self.dtype if self.dtype != "auto" or device == "cuda" else "float32"
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(str(path), revision=revision)
+            loaded = AutoModelForCausalLM.from_pretrained(
+                str(path), revision=revision, dtype=dtype, use_safetensors=True
+            )
+        except (OSError, ValueError, ImportError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise EngineError(
+                f"model {model.name} ({model.path}) cannot be loaded: {reason}"
+            ) from error
+        if tokenizer.chat_template is None:
+            raise EngineError(f"model {model.name} ({model.path}) has no chat template")
+        return loaded.to(device).eval(), tokenizer
+
+    def _device(self, cuda: bool) -> str:
+        if self.device == "cuda" and not cuda:
+            raise EngineError(
+                "engine transformers: `device: cuda`, but torch sees no GPU; "
+                "install a CUDA build of torch, or use `device: auto`"
+            )
+        return "cuda" if cuda and self.device != "cpu" else "cpu"

@@ -1,0 +1,48 @@
+"""The errors a user can meet, one type per boundary, each a sentence that names the place and the next step.
+
+CostbenchError
+├── SuiteError    the suite file, a price book or a dataset says something that cannot be run
+├── PluginError   a component's package or class is missing or broken
+├── EngineError   a model cannot be loaded, or an engine died
+│   └── RequestError  one request failed: recorded as data, the run goes on
+├── MeterError    a meter was asked for by name and cannot measure here
+├── StoreError    a run folder cannot be read, written or resumed
+├── GradeError    a grader itself broke (a wrong answer is data, not this)
+└── TrainError    a recipe or its checkpoints say something that cannot be trained
+"""
+
+
+class CostbenchError(Exception):
+    """Shown to the user as one sentence, without a traceback; exit code 1."""
+
+
+class SuiteError(CostbenchError):
+    """The suite, a price book or a dataset cannot be used as written."""
+
+
+class PluginError(CostbenchError):
+    """A component cannot be found or loaded."""
+
+
+class EngineError(CostbenchError):
+    """A model cannot be loaded, or the engine that served it is gone."""
+
+
+class RequestError(EngineError):
+    """One request cannot be answered; the engine can go on with others."""
+
+
+class MeterError(CostbenchError):
+    """A meter that was asked for by name cannot measure on this machine."""
+
+
+class StoreError(CostbenchError):
+    """A run folder cannot be opened, written or resumed."""
+
+
+class GradeError(CostbenchError):
+    """A grader cannot work at all."""
+
+
+class TrainError(CostbenchError):
+    """A training recipe, or a checkpoint it should go on from, cannot be used."""

@@ -1,0 +1,1 @@
+"""Graders: they tell whether a response holds the reference answer."""

@@ -1,0 +1,232 @@
+"""Processes that ask Math-Verify and can be killed while they do.
+
+A formula of a few characters can keep sympy busy for years, and Math-Verify's own timeouts work by
+signal and call an answer wrong when they fire. So they stay off here, and a worker that is late is
+killed: first its whole batch, then, answer by answer, only who is to blame.
+"""
+
+import contextlib
+import logging
+import math
+import multiprocessing
+import os
+import re
+import signal
+import sys
+import warnings
+from collections.abc import Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
+
+from costbench.errors import GradeError
+
+if TYPE_CHECKING:
+    from pebble import ProcessPool
+
+Verdict = Literal["equal", "different", "timeout", "crashed", "unparsed_reference", "too_long"]
+
+BATCH = 64
+"""Pairs per task: one task for each pair costs about a quarter more time."""
+MEMORY_BYTES = 2 << 30
+"""What one worker may allocate for formulas, on Linux."""
+
+_POOLS_PER_CALL = 3
+_LAST_RESORT_S = 10
+
+_THOUSANDS = re.compile(r"(?<=[0-9])(?:\\,|,?\\!|\{,\})(?=[0-9]{3}(?![0-9]))")
+_QUANTITY = re.compile(
+    r"(\S*[0-9]) (?!(?:percent|dozen|hundred|thousand|[mb]illion|half|halves|thirds?"
+    r"|sin|cos|tan|log|exp|sqrt|alpha|beta|gamma|theta|phi)\b)"
+    r"([A-Za-z]{3,}(?: [A-Za-z]{3,})*)"
+)
+"""A number and its unit; a word that changes the value is none."""
+
+
+class Pair(NamedTuple):
+    """A final answer and what it should be."""
+
+    extracted: str
+    reference: str
+
+
+class Workers:
+    """Use in `with`; the processes start with the first pair. Not for several threads at once."""
+
+    def __init__(self, count: int, deadline_s: float) -> None:
+        self._count = count
+        self._deadline_s = deadline_s
+        self._pool: ProcessPool | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop()
+
+    def verify(self, pairs: Sequence[Pair]) -> dict[Pair, Verdict]:
+        """Give each pair a verdict; GradeError when workers cannot even start."""
+        chunks = _chunks(list(dict.fromkeys(pairs)), self._count)
+        verdicts = self._run(chunks)
+        company = [pair for chunk in chunks if len(chunk) > 1 for pair in chunk]
+        suspects = [pair for pair in company if verdicts[pair] in ("timeout", "crashed")]
+        return verdicts | self._run([[pair] for pair in suspects])
+
+    def _run(self, chunks: list[list[Pair]]) -> dict[Pair, Verdict]:
+        """Verify chunk by chunk; the members of one share its "timeout" or "crashed"."""
+        verdicts: dict[Pair, Verdict] = {}
+        for _ in range(_POOLS_PER_CALL):
+            missing = [chunk for chunk in chunks if chunk[0] not in verdicts]
+            if not missing:
+                return verdicts
+            verdicts |= self._attempt(missing)
+        raise GradeError(
+            "math: the worker processes that call Math-Verify die as soon as they start; "
+            "where costbench is called from a script, guard it with `if __name__ == '__main__':`"
+        )
+
+    def _attempt(self, chunks: list[list[Pair]]) -> dict[Pair, Verdict]:
+        """Return what one pool can tell; one that broke (a worker died while idle) is put away."""
+        verdicts: dict[Pair, Verdict] = {}
+        try:
+            futures = [self._schedule(chunk) for chunk in chunks]
+            for chunk, future in zip(chunks, futures, strict=True):
+                verdicts.update(zip(chunk, _outcome(future, len(chunk)), strict=True))
+        except RuntimeError:
+            self._stop()
+        except BaseException:
+            self._stop()
+            raise
+        return verdicts
+
+    def _schedule(self, chunk: list[Pair]) -> "Future[list[Verdict]]":
+        if self._pool is None:
+            self._pool = _new_pool(self._count)
+        killed_at_last_s = math.ceil(self._deadline_s) + _LAST_RESORT_S
+        return self._pool.schedule(
+            _verify_chunk, args=(chunk, killed_at_last_s), timeout=self._deadline_s
+        )
+
+    def _stop(self) -> None:
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.stop()  # type: ignore[no-untyped-call]
+            pool.join()
+
+
+def _chunks(pairs: list[Pair], workers: int) -> list[list[Pair]]:
+    size = min(BATCH, math.ceil(len(pairs) / workers)) or 1
+    return [pairs[start : start + size] for start in range(0, len(pairs), size)]
+
+
+def _new_pool(workers: int) -> "ProcessPool":
+    from pebble import ProcessPool
+
+    # Never fork: the parent may have torch's threads and locks.
+    spawn = multiprocessing.get_context("spawn")
+    return ProcessPool(max_workers=workers, initializer=_prepare, context=spawn)
+
+
+def _outcome(future: "Future[list[Verdict]]", size: int) -> list[Verdict]:
+    """Wait for a chunk's verdicts; RuntimeError when the pool itself broke."""
+    from pebble import ProcessExpired
+
+    try:
+        return future.result()
+    except TimeoutError:
+        return ["timeout"] * size
+    except (ProcessExpired, MemoryError):
+        return ["crashed"] * size
+    except ImportError as error:
+        raise GradeError(
+            f"math: Math-Verify cannot be imported ({error}); install costbench again"
+        ) from error
+
+
+def _prepare() -> None:
+    """Run in each new worker: quiet, easy to kill, limited in memory, Math-Verify loaded.
+
+    Here and not in the first task, whose deadline would have to cover a second of imports.
+    """
+    # A formula that hangs in C code never runs pebble's handler in Python.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    warnings.simplefilter("ignore")
+    logging.disable(logging.CRITICAL)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    with contextlib.suppress(ImportError):  # the first task says so
+        import math_verify  # noqa: F401 - loaded for what follows
+    _limit_memory()
+
+
+def _limit_memory() -> None:
+    if sys.platform != "linux":
+        return
+    import resource
+
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    limit = pages * resource.getpagesize() + MEMORY_BYTES
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    soft = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def _verify_chunk(chunk: list[Pair], killed_at_last_s: int) -> list[Verdict]:
+    """Run in a worker; the alarm ends it even when the parent is gone and nobody else would."""
+    _alarm(killed_at_last_s)
+    try:
+        return [_verify(pair) for pair in chunk]
+    finally:
+        _alarm(0)
+
+
+def _alarm(seconds: int) -> None:
+    if sys.platform != "win32":
+        signal.alarm(seconds)
+
+
+def _verify(pair: Pair) -> Verdict:
+    from math_verify import verify
+
+    try:
+        # "5:00" is read as 5/0; no answer can equal that.
+        reference = [one for one in _parse(pair.reference) if str(one) not in ("nan", "zoo")]
+        extracted = _parse(pair.extracted)
+        equal = verify(reference, extracted, timeout_seconds=None, raise_on_error=True)
+    except Exception:  # noqa: BLE001 - whatever the library raises is its failure, not the answer's
+        return "crashed"
+    if equal:
+        return "equal"
+    understood = any(not isinstance(reading, str) for reading in reference)
+    return "different" if understood else "unparsed_reference"
+
+
+def _parse(text: str) -> list[Any]:
+    """Math-Verify's readings of an answer: formulas, and the text itself last."""
+    from math_verify import LatexExtractionConfig, parse
+
+    # As LaTeX only: its search for plain numbers would take the 2 out of an unreadable "(1, 2".
+    readings: list[Any] = parse(
+        f"\\boxed{{{_as_latex(text)}}}",
+        extraction_config=[LatexExtractionConfig(boxed_match_priority=0)],
+        parsing_timeout=None,
+        raise_on_error=True,
+    )
+    return readings
+
+
+def _as_latex(text: str) -> str:
+    r"""Rewrite what Math-Verify trips over: "1\,234" (to it 1 + 234), "18 dollars" (letters).
+
+    Words after a number become \text, so that its own rule for units applies.
+    """
+    line = _THOUSANDS.sub("", " ".join(text.split()).rstrip("."))
+    quantity = _QUANTITY.fullmatch(line)
+    return f"{quantity[1]}\\text{{ {quantity[2]}}}" if quantity else line

@@ -1,0 +1,108 @@
+"""The seams: what a dataset, an engine, a policy, a meter and a grader must be able to do.
+
+A component is one frozen pydantic model (its fields are the keys of the suite file) with one verb. What
+lives (a loaded model, an open counter, worker processes) comes from that verb through `with`.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from typing import Any, Protocol, runtime_checkable
+
+from costbench.types import (
+    Answered,
+    Completion,
+    Grade,
+    LatencyBasis,
+    MeterFacts,
+    Model,
+    Problem,
+    Request,
+    Solution,
+)
+
+
+class Described(Protocol):
+    """What all components are: a frozen model with a kind."""
+
+    @property
+    def kind(self) -> str:
+        """The name in the suite file."""
+
+    def model_dump(self, *, mode: str = ...) -> dict[str, Any]:
+        """All fields, as `types.Component` gives them."""
+
+
+@runtime_checkable
+class Dataset(Described, Protocol):
+    """A sequence of problems with ids."""
+
+    def load(self) -> Iterable[Problem]:
+        """The problems, always the same; raises SuiteError where they cannot be had."""
+
+
+class Generate(Protocol):
+    """What a policy calls; sampling and seed of its attempt are filled in on the way."""
+
+    def __call__(self, request: Request) -> Awaitable[Completion]:
+        """One call to the engine."""
+
+
+@runtime_checkable
+class Policy(Described, Protocol):
+    """How thinking is limited at inference: one async function over one attempt."""
+
+    async def solve(self, problem: Problem, model: Model, generate: Generate) -> Solution:
+        """Try the problem once, in as many calls as it takes."""
+
+    def token_limit(self) -> int:
+        """An upper bound of the tokens that one attempt samples, for the plan's estimate."""
+
+
+class OpenEngine(Protocol):
+    """A loaded model that answers requests."""
+
+    latency_basis: LatencyBasis
+    versions: Mapping[str, str]
+    """Of the libraries that did the work."""
+    gpus: int
+    """How many GPUs it uses; 0 on a CPU."""
+
+    async def generate(self, request: Request) -> Completion:
+        """Answer one request; raises EngineError when the engine is gone, RequestError for this one only."""
+
+
+@runtime_checkable
+class Engine(Described, Protocol):
+    """A way to serve a model."""
+
+    def open(self, model: Model, concurrency: int) -> AbstractAsyncContextManager[OpenEngine]:
+        """Load the model; raises EngineError that says what is missing."""
+
+
+class OpenMeter(Protocol):
+    """A meter that is measuring: a set of cumulative joule counters."""
+
+    facts: MeterFacts
+
+    def read(self) -> Mapping[str, float | None]:
+        """Joules so far by domain; None for a domain that cannot be read just now, never 0."""
+
+
+@runtime_checkable
+class Meter(Described, Protocol):
+    """A joule counter of some kind."""
+
+    def open(self) -> AbstractContextManager[OpenMeter]:
+        """Start measuring; raises MeterError with the reason and the remedy where it cannot."""
+
+
+@runtime_checkable
+class Grader(Described, Protocol):
+    """Decides whether a response answers its problem."""
+
+    @property
+    def version(self) -> str:
+        """Changes whenever a verdict could: stored with every grade."""
+
+    def open(self) -> AbstractContextManager[Callable[[Sequence[Answered]], list[Grade]]]:
+        """A function from responses to grades, in order; may start worker processes."""

@@ -1,0 +1,118 @@
+"""One `costbench run`: a plan, its run folder (new or resumed), the measuring and the grading."""
+
+import asyncio
+import datetime
+import importlib.metadata
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from costbench.errors import StoreError
+from costbench.grading import Grading, cell_accuracy
+from costbench.locations import new_run_folder, unfinished_run
+from costbench.plan import Cell, Plan, dataset_sha256, prompt_sha256
+from costbench.prices import PriceBook, load_prices, machine_rate
+from costbench.runner import Aides, Budget, RunResult, Watcher, run_plan
+from costbench.store import Store
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What the command line says about a run."""
+
+    out: Path
+    new: bool = False
+    grade: bool = True
+
+
+def measure(
+    plan: Plan, options: RunOptions, watcher: Watcher, announce: Callable[[Path, int], None]
+) -> tuple[Path, RunResult]:
+    """Carry out a plan; `announce` hears the folder and how many attempts it already has."""
+    book = load_prices(plan.suite.prices) if plan.suite.prices else None
+    with ExitStack() as stack:
+        store = stack.enter_context(_open_store(plan, options))
+        announce(store.folder, _stored(store))
+        grading = stack.enter_context(Grading(store))
+        result = _measure(plan, store, Aides(watcher, _grader(store, grading, options)), book)
+        if options.grade:
+            grading.grade_all()
+        if result.complete:
+            with store.transaction():
+                store.set_meta("complete", True)
+    return store.folder, result
+
+
+def _measure(plan: Plan, store: Store, aides: Aides, book: PriceBook | None) -> RunResult:
+    store.begin_session(plan.machine.model_dump(mode="json"))
+    rate = machine_rate(book, plan.machine, gpus=1 if plan.machine.gpus else 0)
+    budget = Budget(plan.suite.limits, rate.usd_per_s if rate else None)
+    return asyncio.run(run_plan(plan, store, budget, aides))
+
+
+def _grader(store: Store, grading: Grading, options: RunOptions) -> Callable[[Cell], float | None]:
+    def grade(cell: Cell) -> float | None:
+        if not options.grade:
+            return None
+        grading.grade_cell(cell.id)
+        return cell_accuracy(store, cell.id)
+
+    return grade
+
+
+def _open_store(plan: Plan, options: RunOptions) -> Store:
+    resumable = None if options.new else unfinished_run(options.out, plan.identity)
+    if resumable is not None:
+        return Store.open(resumable)
+    now = datetime.datetime.now(datetime.UTC)
+    folder = new_run_folder(options.out, plan.suite.name, now)
+    store = Store.create(folder, _meta(plan, now))
+    with store.transaction():
+        for at, cell in enumerate(plan.cells):
+            store.add_cell(at, cell.id, cell_spec(cell), cell.problems)
+    return store
+
+
+def _stored(store: Store) -> int:
+    return int(store.db.execute("SELECT COUNT(*) FROM attempts").fetchone()[0])
+
+
+def _meta(plan: Plan, now: datetime.datetime) -> dict[str, Any]:
+    return {
+        "identity": plan.identity,
+        "suite": plan.suite.model_dump(mode="json", exclude={"prices"}),
+        "price_file": str(plan.suite.prices) if plan.suite.prices else None,
+        "machine": plan.machine.model_dump(mode="json"),
+        "skipped": [{"group": s.group, "reason": s.reason} for s in plan.skipped],
+        "started_at": now.isoformat(timespec="seconds"),
+        "costbench_version": importlib.metadata.version("costbench"),
+        "complete": False,
+    }
+
+
+def cell_spec(cell: Cell) -> dict[str, Any]:
+    """What the store keeps of a cell: enough to grade and report without the suite."""
+    return {
+        "group": cell.group,
+        "model": cell.model.model_dump(mode="json"),
+        "policy": cell.policy.model_dump(mode="json"),
+        "policy_name": cell.policy_name,
+        "budget": cell.budget,
+        "budget_counts": getattr(cell.policy, "budget_counts", "response"),
+        "dataset": cell.dataset_name,
+        "dataset_sha256": dataset_sha256(cell.problems),
+        "prompt_sha256": prompt_sha256(cell.problems),
+        "problems": len(cell.problems),
+        "grader": cell.grader.model_dump(mode="json"),
+        "sampling": cell.sampling.model_dump(mode="json"),
+        "concurrency": cell.concurrency,
+    }
+
+
+def require_cells(plan: Plan) -> None:
+    """Raises StoreError when this machine can run no group of the suite."""
+    if not plan.cells:
+        reasons = "\n".join(f"  {skipped.group}: {skipped.reason}" for skipped in plan.skipped)
+        raise StoreError(f"nothing in {plan.suite.name} can run on this machine:\n{reasons}")

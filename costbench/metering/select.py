@@ -1,0 +1,15 @@
+"""Which meters to try here, the best first."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from costbench.interfaces import Meter
+from costbench.metering.codecarbon import CodeCarbonMeter
+from costbench.metering.nvml import NvmlMeter
+
+
+def meters_for(choice: Literal["auto", "none"], *, gpu: bool) -> Sequence[Meter]:
+    """Meters for the suite's key `meters`: counters where there is a GPU, else CodeCarbon's model."""
+    if choice == "none":
+        return ()
+    return (NvmlMeter(),) if gpu else (CodeCarbonMeter(),)

@@ -1,0 +1,76 @@
+"""Components by name: ours and a stranger's come through the same entry points."""
+
+import difflib
+from collections.abc import Mapping
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from costbench.errors import PluginError
+from costbench.interfaces import Dataset, Engine, Grader, Meter, Policy
+from costbench.types import Component
+
+# Which protocol a component of each kind has to satisfy, and what it is called in messages.
+_KINDS: Mapping[str, tuple[type, str]] = {
+    "datasets": (Dataset, "dataset"),
+    "engines": (Engine, "engine"),
+    "policies": (Policy, "policy"),
+    "meters": (Meter, "meter"),
+    "graders": (Grader, "grader"),
+}
+
+
+def build_component(family: str, spec: object, context: Mapping[str, Any] | None = None) -> Any:
+    """A component from its YAML: a mapping with `kind`, or the kind alone.
+
+    Raises PluginError for a kind that cannot be found and pydantic's ValidationError for wrong keys.
+    """
+    noun = _KINDS[family][1]
+    fields = {"kind": spec} if isinstance(spec, str) else spec
+    if not isinstance(fields, dict) or not isinstance(fields.get("kind"), str):
+        raise PluginError(f"expected a {noun}: its name, or a mapping with `kind`, found {spec!r}")
+    component = component_class(family, fields["kind"])
+    if ":" in fields["kind"]:  # a class named by its place keeps its own kind
+        fields = {key: value for key, value in fields.items() if key != "kind"}
+    return component.model_validate(fields, context=dict(context or {}))
+
+
+def component_class(family: str, kind: str) -> type[Component]:
+    """The class behind an entry point, or behind "package.module:Class"."""
+    protocol, noun = _KINDS[family]
+    if ":" in kind:
+        point = EntryPoint(name=kind, value=kind, group=f"costbench.{family}")
+    else:
+        point = _installed(family, kind)
+    try:
+        found = point.load()
+    except (ImportError, AttributeError) as error:
+        raise PluginError(f"{noun} {kind!r} ({point.value}) cannot be loaded: {error}") from error
+    if not (isinstance(found, type) and issubclass(found, Component)):
+        raise PluginError(f"{noun} {kind!r} ({point.value}) is not a costbench.types.Component")
+    missing = sorted(name for name in _verbs(protocol) if not hasattr(found, name))
+    if missing:
+        raise PluginError(f"{noun} {kind!r} ({point.value}) lacks {', '.join(missing)}")
+    return found
+
+
+def installed_kinds(family: str) -> list[str]:
+    """Names of all components of a family that are installed."""
+    return sorted(point.name for point in entry_points(group=f"costbench.{family}"))
+
+
+def _installed(family: str, kind: str) -> EntryPoint:
+    points = entry_points(group=f"costbench.{family}", name=kind)
+    if points:
+        return next(iter(points))
+    noun, known = _KINDS[family][1], installed_kinds(family)
+    if not known:
+        raise PluginError(
+            "no component is registered: costbench is not installed; run `pip install -e .` once"
+        )
+    near = difflib.get_close_matches(kind, known, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise PluginError(f"no {noun} is called {kind!r}{hint} (installed: {', '.join(known)})")
+
+
+def _verbs(protocol: type) -> set[str]:
+    return {name for name in vars(protocol) if not name.startswith("_")}

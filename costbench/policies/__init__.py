@@ -1,0 +1,1 @@
+"""How thinking is limited at inference: one file a policy, registered in pyproject.toml."""

@@ -1,0 +1,192 @@
+"""Reading a run folder back as columns: one CellRecord per row of the report, numpy all the way."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from costbench.metering.trace import Series, series_of
+from costbench.store import Store
+from costbench.types import MeterFacts
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+CORRECT, WRONG, TRUNCATED, UNGRADED, ERROR = range(5)
+"""Outcome codes, in the order of types.Outcome."""
+
+_COLUMNS = (
+    "problem", "sample", "session", "outcome", "input_tokens", "cached_tokens", "output_tokens",
+    "reasoning_tokens", "injected_tokens", "latency_s", "ttft_s", "batch_size",
+)  # fmt: skip
+
+_ATTEMPTS = """
+SELECT p.ordinal, a.pass, a.session,
+    CASE WHEN a.error IS NOT NULL THEN 4
+         WHEN g.attempt IS NULL OR g.correct IS NULL THEN 3
+         WHEN g.extracted IS NULL AND NOT a.finished THEN 2
+         WHEN g.correct THEN 0 ELSE 1 END,
+    SUM(c.input_tokens), SUM(c.cached_tokens), SUM(c.output_tokens), SUM(c.reasoning_tokens),
+    SUM(c.injected_tokens), MAX(c.finished_s) - MIN(c.submitted_s),
+    MIN(CASE WHEN c.ordinal = 0 THEN c.first_token_s - c.submitted_s END),
+    SUM(1.0 * c.batch_size * c.output_tokens) / NULLIF(SUM(c.output_tokens), 0),
+    COUNT(c.ordinal), COUNT(c.input_tokens), COUNT(c.cached_tokens), COUNT(c.output_tokens),
+    COUNT(c.reasoning_tokens), COUNT(c.injected_tokens)
+FROM attempts a
+JOIN problems p ON p.dataset = :dataset AND p.id = a.problem
+LEFT JOIN calls c ON c.attempt = a.id
+LEFT JOIN grades g ON g.attempt = a.id AND g.grader = :grader AND g.version = :version
+WHERE a.cell = :cell GROUP BY a.id ORDER BY p.ordinal, a.pass
+"""
+
+
+@dataclass(frozen=True)
+class Window:
+    """One stretch of a cell's work: a pass, or the part of it that one process did."""
+
+    session: int
+    pass_number: int
+    start_s: float
+    end_s: float
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds from edge to edge."""
+        return self.end_s - self.start_s
+
+
+@dataclass(frozen=True)
+class CellRecord:
+    """Everything stored about one cell; columns have one entry per attempt, NaN where not known."""
+
+    id: str
+    spec: dict[str, Any]
+    problems: int
+    levels: tuple[int | None, ...]
+    """Difficulty by problem."""
+    columns: dict[str, Floats]
+    windows: tuple[Window, ...]
+
+    @property
+    def attempts(self) -> int:
+        """How many there are so far."""
+        return int(self.columns["problem"].size)
+
+    def index(self, name: str) -> Ints:
+        """A column of whole numbers."""
+        return self.columns[name].astype(np.int64)
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A run folder in memory."""
+
+    meta: dict[str, Any]
+    cells: tuple[CellRecord, ...]
+    traces: dict[int, dict[str, Series]]
+    """By session and domain."""
+    meters: dict[int, tuple[MeterFacts, ...]]
+    failed: tuple[tuple[str, str], ...]
+    """Groups that could not go on, with the reason."""
+    meter_faults: tuple[str, ...]
+
+
+def read_run(store: Store, grader_version: dict[str, tuple[str, str]]) -> RunRecord:
+    """The whole run; `grader_version` says per cell whose grades count (grader and version)."""
+    meta = {
+        key: json.loads(value) for key, value in store.db.execute("SELECT key, value FROM meta")
+    }
+    traces = {
+        session: _trace(store, session)
+        for (session,) in store.db.execute("SELECT id FROM sessions")
+    }
+    cells = [
+        _cell(store, cell, json.loads(spec), grader_version[cell], traces)
+        for cell, spec in store.db.execute("SELECT id, spec FROM cells ORDER BY ordinal")
+    ]
+    meters: dict[int, list[MeterFacts]] = {}
+    for session, facts in store.db.execute("SELECT session, facts FROM meters"):
+        meters.setdefault(session, []).append(MeterFacts.model_validate_json(facts))
+    return RunRecord(
+        meta=meta,
+        cells=tuple(cell for cell in cells if cell.attempts),
+        traces=traces,
+        meters={session: tuple(facts) for session, facts in meters.items()},
+        failed=_events(store, "failed"),
+        meter_faults=tuple(message for _, message in _events(store, "meter")),
+    )
+
+
+def _events(store: Store, kind: str) -> tuple[tuple[str, str], ...]:
+    query = "SELECT DISTINCT COALESCE(cell, ''), message FROM events WHERE kind = ? ORDER BY t_s"
+    return tuple(store.db.execute(query, (kind,)))
+
+
+def _cell(
+    store: Store,
+    cell: str,
+    spec: dict[str, Any],
+    grader: tuple[str, str],
+    traces: dict[int, dict[str, Series]],
+) -> CellRecord:
+    rows = store.db.execute(
+        _ATTEMPTS,
+        {
+            "cell": cell,
+            "dataset": spec["dataset_sha256"],
+            "grader": grader[0],
+            "version": grader[1],
+        },
+    ).fetchall()
+    width = len(_COLUMNS)
+    table = np.array([row[:width] for row in rows], dtype=np.float64).reshape(-1, width)
+    counts = np.array([row[width:] for row in rows], dtype=np.float64).reshape(-1, 6)
+    # A sum over calls is known only when every call told its part.
+    for column in range(5):
+        table[counts[:, column + 1] < counts[:, 0], 4 + column] = np.nan
+    levels = store.db.execute(
+        "SELECT level FROM problems WHERE dataset = ? ORDER BY ordinal", (spec["dataset_sha256"],)
+    )
+    return CellRecord(
+        id=cell,
+        spec=spec,
+        problems=int(spec["problems"]),
+        levels=tuple(level for (level,) in levels),
+        columns={name: table[:, at] for at, name in enumerate(_COLUMNS)},
+        windows=_windows(store, cell, traces),
+    )
+
+
+def _windows(store: Store, cell: str, traces: dict[int, dict[str, Series]]) -> tuple[Window, ...]:
+    query = "SELECT session, pass, start_s, end_s FROM windows WHERE cell = ? AND phase = 'whole' ORDER BY id"
+    found = []
+    for session, number, start_s, end_s in store.db.execute(query, (cell,)):
+        end = _last_seen(store, session, traces) if end_s is None else end_s
+        if end is not None and end > start_s:
+            found.append(Window(session, number, start_s, end))
+    return tuple(found)
+
+
+def _last_seen(store: Store, session: int, traces: dict[int, dict[str, Series]]) -> float | None:
+    """Where a window ended that a crash left open: the last thing that session stored."""
+    last = store.db.execute(
+        "SELECT MAX(finished_s) FROM attempts WHERE session = ?", (session,)
+    ).fetchone()[0]
+    ends = [float(series.t_s[-1]) for series in traces[session].values() if series.t_s.size]
+    return max([*ends, *([last] if last is not None else [])], default=None)
+
+
+def _trace(store: Store, session: int) -> dict[str, Series]:
+    chunks: dict[str, list[tuple[Floats, Floats]]] = {}
+    query = "SELECT domain, t_s, joules FROM trace WHERE session = ? ORDER BY rowid"
+    for domain, t_s, joules in store.db.execute(query, (session,)):
+        pair = np.frombuffer(t_s, dtype="<f8"), np.frombuffer(joules, dtype="<f8")
+        chunks.setdefault(domain, []).append(pair)
+    return {
+        domain: series_of(
+            np.concatenate([t for t, _ in found]), np.concatenate([j for _, j in found])
+        )
+        for domain, found in chunks.items()
+    }

@@ -1,0 +1,105 @@
+"""From a run's records and a price book to the report: all of it can be done again with other prices."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from costbench.hardware import Machine
+from costbench.prices import PriceBook, Rate, machine_rate
+from costbench.records import CellRecord, RunRecord
+from costbench.report.cells import cell_report
+from costbench.report.comparisons import compare_cells
+from costbench.report.contract import CellReport, Report, SkippedGroup
+from costbench.report.figures import CellFigures, PricedCell
+from costbench.report.frontier import place_on_frontier
+
+_BOOTSTRAP_SEED = 20250131
+"""The same run gives the same intervals, digit by digit."""
+
+
+@dataclass(frozen=True)
+class Pricing:
+    """A price book and where it came from; both None when a report is asked for without."""
+
+    book: PriceBook | None
+    file: str | None
+
+
+def build_report(
+    run: RunRecord, name: str, pricing: Pricing, *, baseline: str | None = None
+) -> Report:
+    """Summarise, price, compare; pure but for the seed, which is fixed."""
+    machine = Machine.model_validate(run.meta["machine"])
+    margin = run.meta["suite"]["decision"]["equivalence_margin"]
+    cells: list[CellReport] = []
+    comparisons = []
+    for members in _comparable(run):
+        figures = _figures(run, members, machine, pricing.book)
+        places = place_on_frontier([figure.draws for figure in figures])
+        cells += [cell_report(figure, place) for figure, place in zip(figures, places, strict=True)]
+        comparisons += compare_cells(figures, baseline, margin)
+    order = {record.id: at for at, record in enumerate(run.cells)}
+    return Report(
+        suite=run.meta["suite"]["name"],
+        run=name,
+        protocol=run.meta["suite"]["protocol"],
+        machine=machine.model_dump(mode="json") | {"label": machine.label},
+        prices=_prices(pricing),
+        window="whole",
+        complete=bool(run.meta.get("complete")),
+        started_at=run.meta["started_at"],
+        costbench_version=run.meta["costbench_version"],
+        cells=tuple(sorted(cells, key=lambda cell: order[cell.cell])),
+        comparisons=tuple(comparisons),
+        skipped=tuple(SkippedGroup(**skipped) for skipped in run.meta["skipped"]),
+        failed=tuple(SkippedGroup(group=group, reason=reason) for group, reason in run.failed),
+        notes=_notes(run),
+    )
+
+
+def _comparable(run: RunRecord) -> list[list[CellRecord]]:
+    """Cells that may be compared: one group, one dataset."""
+    found: dict[tuple[str, str], list[CellRecord]] = defaultdict(list)
+    for record in run.cells:
+        found[record.spec["group"], record.spec["dataset_sha256"]].append(record)
+    return list(found.values())
+
+
+def _figures(
+    run: RunRecord, members: list[CellRecord], machine: Machine, book: PriceBook | None
+) -> list[CellFigures]:
+    """Figures of cells on the same problems, from the same resampled problems."""
+    seed = np.random.SeedSequence([_BOOTSTRAP_SEED, members[0].problems])
+    figures = []
+    for record in members:
+        rng = np.random.default_rng(seed)  # the same problems are drawn for every cell
+        gpus = int(run.meta.get(f"engine:{record.id}", {}).get("gpus", 0))
+        rate: Rate | None = machine_rate(book, machine, gpus)
+        figures.append(CellFigures(run, PricedCell(record, rate, book, gpus), rng))
+    return figures
+
+
+def _prices(pricing: Pricing) -> dict[str, Any] | None:
+    if pricing.book is None:
+        return None
+    return pricing.book.model_dump(mode="json") | {"file": pricing.file}
+
+
+def _notes(run: RunRecord) -> tuple[str, ...]:
+    notes = []
+    embedded = sorted(
+        {
+            record.spec["model"]["name"]
+            for record in run.cells
+            if record.spec["model"]["path"].startswith("embedded:")
+        }
+    )
+    if embedded:
+        notes.append(
+            f"{', '.join(embedded)}: a demonstration model of about 1 M parameters for small arithmetic; "
+            "its figures show how the harness works and are no evidence about large models."
+        )
+    notes += [f"A meter could not be used: {fault}" for fault in run.meter_faults]
+    return tuple(notes)

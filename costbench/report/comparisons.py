@@ -1,0 +1,84 @@
+"""Candidates against a baseline, paired by problem."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from costbench.analysis.compare import resampled_ratio, verdict
+from costbench.analysis.stats import Estimate, percentile_interval
+from costbench.report.cells import to_e
+from costbench.report.contract import Comparison, E
+from costbench.report.figures import CellFigures
+
+
+def compare_cells(
+    figures: Sequence[CellFigures], baseline: str | None, margin: float | None
+) -> list[Comparison]:
+    """Every cell against the baseline of its load: the one named, else role baseline x unconstrained."""
+    found = []
+    for candidate in figures:
+        base = _baseline_for(candidate, figures, baseline)
+        if base is not None and base is not candidate:
+            found += _compare(candidate, base, margin)
+    return found
+
+
+def _baseline_for(
+    candidate: CellFigures, figures: Sequence[CellFigures], named: str | None
+) -> CellFigures | None:
+    if named is not None:
+        return next((cell for cell in figures if cell.record.id == named), None)
+    load = candidate.record.spec["concurrency"]
+    return next(
+        (
+            cell
+            for cell in figures
+            if cell.record.spec["model"]["role"] == "baseline"
+            and cell.record.spec["policy"]["kind"] == "unconstrained"
+            and cell.record.spec["concurrency"] == load
+        ),
+        None,
+    )
+
+
+def _compare(candidate: CellFigures, base: CellFigures, margin: float | None) -> list[Comparison]:
+    ids = {"baseline": base.record.id, "candidate": candidate.record.id, "margin": margin}
+    difference = _accuracy_difference(candidate, base)
+    unknown = E(value=None, reason="not_applicable")
+    found = [
+        Comparison(
+            **ids,
+            metric="accuracy",
+            ratio=unknown,
+            difference=to_e(difference),
+            verdict=_sign(difference),
+        )
+    ]
+    for metric, draws in candidate.draws.per_correct.items():
+        ratio = resampled_ratio(
+            candidate.headline(metric), base.headline(metric), draws, base.draws.per_correct[metric]
+        )
+        found.append(
+            Comparison(
+                **ids,
+                metric=metric,
+                ratio=to_e(ratio),
+                difference=unknown,
+                verdict=verdict(ratio, margin),
+            )
+        )
+    return found
+
+
+def _accuracy_difference(candidate: CellFigures, base: CellFigures) -> Estimate:
+    mine, other = candidate.accuracy(), base.accuracy()
+    if mine.value is None or other.value is None:
+        return Estimate(None, reason="nothing_graded")
+    low, high = percentile_interval(candidate.draws.accuracy - base.draws.accuracy)
+    return Estimate(mine.value - other.value, low, high)
+
+
+def _sign(difference: Estimate) -> str:
+    if difference.low is None or difference.high is None or difference.low <= 0 <= difference.high:
+        return "inconclusive"
+    return "higher" if np.sign(difference.low) > 0 else "lower"

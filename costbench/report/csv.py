@@ -1,0 +1,106 @@
+"""The report as one row per cell, for a spreadsheet or a data frame."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, get_args
+
+from costbench.report.contract import (
+    CellReport,
+    E,
+    FrontierMetric,
+    LengthControl,
+    OnFrontier,
+    Report,
+    Spread,
+    WindowFacts,
+    Windows,
+)
+from costbench.report.wording import clean, csv_safe
+from costbench.types import Frozen
+
+Row = dict[str, Any]
+
+
+def render_csv(report: Report) -> str:
+    """Every scalar figure of every cell, an empty field where nothing is known."""
+    import pandas as pd
+
+    rows = [{name: _written(value) for name, value in _row(report, c).items()} for c in report.cells]
+    # As objects, so that a count beside an empty field stays a whole number.
+    frame = pd.DataFrame(rows, dtype=object)
+    return frame.to_csv(index=False, lineterminator="\n")
+
+
+def _row(report: Report, cell: CellReport) -> Row:
+    row: Row = {name: getattr(report, name) for name in ("suite", "run", "protocol", "window")}
+    for name, value in cell:
+        row |= _SPECIAL[name](name, value) if name in _SPECIAL else _columns(name, value)
+    return row
+
+
+def _columns(name: str, value: Any) -> Row:
+    if isinstance(value, E):
+        bounds = {f"{name}_low": value.low, f"{name}_high": value.high}
+        return {name: value.value, **bounds, f"{name}_reason": value.reason}
+    if isinstance(value, Spread):
+        return {f"{name}_{key}": figure for key, figure in value}
+    if isinstance(value, tuple):
+        return {name: ";".join(map(str, value))}
+    if isinstance(value, Frozen):
+        return _joined(*(_columns(f"{name}_{key}", inner) for key, inner in value))
+    return {name: value}
+
+
+def _load(name: str, load: Mapping[str, Any]) -> Row:
+    others = {key: value for key, value in load.items() if key != "concurrency"}
+    text = ";".join(f"{key}={value}" for key, value in others.items())
+    return {f"{name}_concurrency": load.get("concurrency"), f"{name}_other": text}
+
+
+def _source(name: str, facts: Frozen) -> Row:
+    return {key: value for key, value in _columns(name, facts).items() if not isinstance(value, dict)}
+
+
+def _windows(name: str, windows: Windows) -> Row:
+    return _joined(
+        _optional(f"{name}_whole", WindowFacts, windows.whole),
+        _optional(f"{name}_steady", WindowFacts, windows.steady),
+    )
+
+
+def _length_control(name: str, control: LengthControl | None) -> Row:
+    return _optional(name, LengthControl, control)
+
+
+def _frontier(name: str, places: Mapping[FrontierMetric, OnFrontier]) -> Row:
+    metrics: tuple[FrontierMetric, ...] = get_args(FrontierMetric)
+    return _joined(*(_optional(f"{name}_{m}", OnFrontier, places.get(m)) for m in metrics))
+
+
+def _nothing(name: str, value: object) -> Row:
+    del name, value
+    return {}
+
+
+def _optional(name: str, kind: type[Frozen], value: Frozen | None) -> Row:
+    """The same columns whether the facts are there or not."""
+    return {f"{name}_{key}": getattr(value, key, None) for key in kind.model_fields}
+
+
+def _joined(*parts: Row) -> Row:
+    return {name: value for part in parts for name, value in part.items()}
+
+
+def _written(value: object) -> object:
+    return csv_safe(clean(value)) if isinstance(value, str) else value
+
+
+_SPECIAL: dict[str, Callable[[str, Any], Row]] = {
+    "load": _load,
+    "energy": _source,
+    "usd": _source,
+    "gco2e": _source,
+    "windows": _windows,
+    "length_control": _length_control,
+    "on_frontier": _frontier,
+    "by_level": _nothing,  # a table of its own, in report.md and report.json
+}

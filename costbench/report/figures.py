@@ -1,0 +1,192 @@
+"""All estimates of one cell, from tables of attempts by problem and pass."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from costbench.analysis.attribution import attribute, output_token_shares
+from costbench.analysis.stats import (
+    Estimate,
+    Resampling,
+    cost_per_correct,
+    ratio_estimate,
+    table_of,
+)
+from costbench.prices import PriceBook, Rate
+from costbench.records import CORRECT, TRUNCATED, WRONG, CellRecord, RunRecord
+from costbench.report.contract import FrontierMetric
+from costbench.report.energy import CellEnergy, measure_cell
+from costbench.units import kwh_from_joules
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class PricedCell:
+    """A cell's record and what its machine and grid cost; None where nobody said."""
+
+    record: CellRecord
+    rate: Rate | None
+    book: PriceBook | None
+    gpus: int
+
+    @property
+    def gco2e_per_joule(self) -> float | None:
+        """From the price book's grid."""
+        grid = self.book.grid if self.book else None
+        return kwh_from_joules(grid.gco2e_per_kwh) if grid else None
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Resampled figures of a cell, one per resample, for frontiers and comparisons."""
+
+    accuracy: Floats
+    per_attempt: dict[FrontierMetric, Floats]
+    per_correct: dict[str, Floats]
+
+
+class CellFigures:
+    """All estimates of one cell, computed from tables by problem and pass."""
+
+    def __init__(self, run: RunRecord, priced: PricedCell, rng: np.random.Generator) -> None:
+        self.priced = priced
+        self.record = record = priced.record
+        self.basis = run.meta.get(f"engine:{record.id}", {}).get("latency_basis", "client")
+        self.energy: CellEnergy = measure_cell(run, record)
+        self.resampling = Resampling.draw(record.problems, rng)
+        passes = max(1, int(record.spec["sampling"]["samples_per_problem"]))
+        self._shape = (record.problems, passes)
+        self._passes = self.resampling.passes(passes, rng)
+        self._window = self._window_numbers()
+
+    @cached_property
+    def outcomes(self) -> Floats:
+        """Outcome codes of all attempts."""
+        return self.record.columns["outcome"]
+
+    @cached_property
+    def attempts(self) -> Floats:
+        """1 where there is an attempt."""
+        return self._table(np.ones(self.record.attempts))
+
+    @cached_property
+    def graded(self) -> Floats:
+        """1 where an attempt counts for accuracy: correct, wrong or truncated."""
+        return self._table(np.isin(self.outcomes, (CORRECT, WRONG, TRUNCATED)))
+
+    @cached_property
+    def correct(self) -> Floats:
+        """1 where an attempt is correct."""
+        return self._table(self.outcomes == CORRECT)
+
+    @cached_property
+    def joules(self) -> Floats:
+        """Attributed joules."""
+        return self._attributed(self.energy.window_joules)
+
+    @cached_property
+    def machine_seconds(self) -> Floats:
+        """Attributed seconds of the machine."""
+        return self._attributed(np.array([window.duration_s for window in self.record.windows]))
+
+    @property
+    def usd(self) -> Floats:
+        """Attributed rental cost; NaN without a price."""
+        rate = self.priced.rate
+        return self.machine_seconds * (rate.usd_per_s if rate else np.nan)
+
+    @property
+    def gco2e(self) -> Floats:
+        """Attributed emissions; NaN without a grid or energy."""
+        per_joule = self.priced.gco2e_per_joule
+        return self.joules * (np.nan if per_joule is None else per_joule)
+
+    @property
+    def written_tokens(self) -> Floats:
+        """Sampled and injected tokens: the x of budget curves."""
+        return self.tokens("output_tokens") + self.tokens("injected_tokens")
+
+    def tokens(self, column: str) -> Floats:
+        """A token count by problem and pass."""
+        return self._table(self.record.columns[column])
+
+    def mean(self, table: Floats, *, by_pass: bool = False) -> Estimate:
+        """Mean per attempt; `by_pass` for what was measured pass by pass."""
+        return ratio_estimate(
+            table, self.attempts, self.resampling, self._passes if by_pass else None
+        )
+
+    def accuracy(self) -> Estimate:
+        """Correct / (correct + wrong + truncated)."""
+        found = ratio_estimate(self.correct, self.graded, self.resampling)
+        if found.value is None:
+            return Estimate(None, reason="nothing_graded")
+        return found
+
+    def per_correct(self, table: Floats) -> Estimate:
+        """Cost of all attempts over the number correct."""
+        if self.graded.sum() == 0:
+            return Estimate(None, reason="nothing_graded")
+        return cost_per_correct(table, self.correct, self.attempts, self.resampling, self._passes)
+
+    def per_attempt(self, metric: FrontierMetric) -> Estimate:
+        """A cost per attempt by the name it has on the frontier."""
+        tables = {"usd": self.usd, "joules": self.joules, "output_tokens": self.written_tokens}
+        return self.mean(tables[metric], by_pass=metric != "output_tokens")
+
+    def headline(self, metric: str) -> Estimate:
+        """A figure that is compared with a baseline's, by its name in the contract."""
+        if metric == "output_tokens":
+            return self.mean(self.tokens("output_tokens"))
+        tables = {"usd": self.usd, "joules": self.joules, "machine_seconds": self.machine_seconds}
+        return self.per_correct(tables[metric.removesuffix("_per_correct")])
+
+    @cached_property
+    def draws(self) -> Draws:
+        """Resampled figures; cells of one dataset share their resampled problems."""
+        sample, passes = self.resampling, self._passes
+        costs: dict[FrontierMetric, tuple[Floats, Floats | None]] = {
+            "usd": (self.usd, passes),
+            "joules": (self.joules, passes),
+            "output_tokens": (self.written_tokens, None),
+        }
+        return Draws(
+            accuracy=sample.ratio(self.correct, self.graded),
+            per_attempt={n: sample.ratio(t, self.attempts, p) for n, (t, p) in costs.items()},
+            per_correct={
+                "usd_per_correct": sample.ratio(self.usd, self.correct, passes),
+                "joules_per_correct": sample.ratio(self.joules, self.correct, passes),
+                "machine_seconds_per_correct": sample.ratio(
+                    self.machine_seconds, self.correct, passes
+                ),
+                "output_tokens": sample.ratio(self.tokens("output_tokens"), self.attempts),
+            },
+        )
+
+    def _table(self, values: NDArray[np.generic]) -> Floats:
+        record = self.record
+        return table_of(
+            values.astype(np.float64), record.index("problem"), record.index("sample"), self._shape
+        )
+
+    def _window_numbers(self) -> NDArray[np.int64]:
+        """Which window each attempt ran in: that of its pass in its session."""
+        number = {(w.session, w.pass_number): at for at, w in enumerate(self.record.windows)}
+        pairs = zip(self.record.index("session"), self.record.index("sample"), strict=True)
+        return np.array(
+            [number[int(session), int(sample)] for session, sample in pairs], dtype=np.int64
+        )
+
+    def _attributed(self, totals: Floats) -> Floats:
+        """A window's total divided among its attempts; a window without any goes to all of its pass alike."""
+        shares = output_token_shares(self.record.columns["output_tokens"], self._window)
+        table = self._table(attribute(totals, shares, self._window))
+        for at, window in enumerate(self.record.windows):
+            if not (self._window == at).any():  # killed before its first attempt was stored
+                column = self.attempts[:, window.pass_number]
+                if column.sum():
+                    table[:, window.pass_number] += column * totals[at] / column.sum()
+        return table

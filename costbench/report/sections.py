@@ -1,0 +1,63 @@
+"""A report by group and dataset, and the short names that tell its rows apart."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from costbench.report.contract import CellReport, Report
+from costbench.report.wording import clean
+
+
+@dataclass(frozen=True)
+class Section:
+    """The cells of one group and dataset: what may be compared with each other."""
+
+    group: str
+    dataset: str
+    cells: tuple[CellReport, ...]
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Each model once, in order."""
+        return tuple(dict.fromkeys(cell.model for cell in self.cells))
+
+    @property
+    def place(self) -> str:
+        """ "embedded · arithmetic"."""
+        return f"{clean(self.group)} · {clean(self.dataset)}"
+
+    @property
+    def title(self) -> str:
+        """What all rows have in common."""
+        first = self.cells[0]
+        parts = [self.place]
+        if len(self.models) == 1:
+            parts.append(f"model {clean(first.model)}")
+        parts.append(f"{first.problems} problems x {first.samples} samples")
+        return " · ".join(parts)
+
+    def policy(self, cell: CellReport) -> str:
+        """ "truncation@64", with its load where the section holds several."""
+        label = clean(cell.policy) + ("" if cell.budget is None else f"@{cell.budget}")
+        loads = [other.load for other in self.cells]
+        return label if all(load == loads[0] for load in loads) else f"{label} {_load(cell.load)}"
+
+    def name(self, cell: CellReport) -> str:
+        """The policy, after its model where the section holds several."""
+        several = len(self.models) > 1
+        return f"{clean(cell.model)} {self.policy(cell)}" if several else self.policy(cell)
+
+
+def sections(report: Report) -> tuple[Section, ...]:
+    """The report's cells by group and dataset, in the order of the plan."""
+    places = dict.fromkeys((cell.group, cell.dataset) for cell in report.cells)
+    return tuple(
+        Section(group, dataset, tuple(c for c in report.cells if (c.group, c.dataset) == place))
+        for place in places
+        for group, dataset in [place]
+    )
+
+
+def _load(load: dict[str, Any]) -> str:
+    if set(load) == {"concurrency"}:
+        return f"c{load['concurrency']}"
+    return " ".join(f"{clean(key)}={clean(str(value))}" for key, value in load.items())

@@ -1,0 +1,187 @@
+"""What a report says in words: doubts, comparisons, prices, machine; the same in every rendering."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Self
+
+from costbench.report import wording
+from costbench.report.caveats import explain
+from costbench.report.contract import CellReport, Comparison, E, Report
+from costbench.report.sections import Section, sections
+from costbench.report.wording import PROVENANCE, clean
+from costbench.types import Provenance
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_COST_NAMES = {
+    "usd_per_correct": "USD per correct",
+    "joules_per_correct": "J per correct",
+    "machine_seconds_per_correct": "machine-seconds per correct",
+    "output_tokens": "output tokens",
+}
+"""Costs worth comparing in words; the first one that is known is used."""
+
+
+@dataclass(frozen=True)
+class Footnotes:
+    """Doubts about every row, said once, and doubts about some, by letter."""
+
+    everywhere: tuple[str, ...]
+    letters: dict[str, str]
+    """Letter of a caveat code."""
+
+    @classmethod
+    def to(cls, report: Report) -> Self:
+        """The caveats of a report in the order of their first row."""
+        codes = dict.fromkeys(code for cell in report.cells for code in cell.caveats)
+        everywhere = tuple(c for c in codes if all(c in cell.caveats for cell in report.cells))
+        some = [code for code in codes if code not in everywhere]
+        return cls(everywhere, dict(zip(some, _LETTERS, strict=False)))
+
+    def of(self, cell: CellReport) -> str:
+        """The letters of one row."""
+        return " ".join(letter for code, letter in self.letters.items() if code in cell.caveats)
+
+    @property
+    def lines(self) -> tuple[tuple[str, str], ...]:
+        """A mark and its sentence, each doubt once."""
+        some = tuple((letter, explain(code)) for code, letter in self.letters.items())
+        return (*some, *(("all", explain(code)) for code in self.everywhere))
+
+
+@dataclass(frozen=True)
+class Against:
+    """Comparisons with one baseline, in words."""
+
+    baseline: str
+    lines: tuple[str, ...]
+
+
+def signs(report: Report) -> tuple[tuple[str, str], ...]:
+    """The signs of provenance that this report uses, and their meaning."""
+    used: set[Provenance] = set()
+    for cell in report.cells:
+        used |= {cell.energy.provenance, cell.usd.provenance, cell.gco2e.provenance}
+    return tuple(
+        (mark.sign, f"{word}: {mark.meaning}")
+        for word, mark in PROVENANCE.items()
+        if word in used and mark.sign
+    )
+
+
+def comparisons(report: Report) -> tuple[Against, ...]:
+    """Each candidate against its baseline: what it costs per correct answer, and its accuracy."""
+    names = _names(report)
+    cost = _cost_metric(report.comparisons)
+    pairs = dict.fromkeys((each.baseline, each.candidate) for each in report.comparisons)
+    found: dict[str, list[str]] = {}
+    for baseline, candidate in pairs:
+        about = {c.metric: c for c in report.comparisons if (c.baseline, c.candidate) == (baseline, candidate)}
+        base, other = names.get(baseline, clean(baseline)), names.get(candidate, clean(candidate))
+        parts = [_cost_words(about[cost], base)] if cost in about else []
+        parts += [_accuracy_words(about["accuracy"])] if "accuracy" in about else []
+        if parts:
+            found.setdefault(base, []).append(f"{other}: {'; '.join(parts)}")
+    return tuple(Against(base, tuple(lines)) for base, lines in found.items())
+
+
+def prices(report: Report) -> str:
+    """Where money and carbon come from, in one line."""
+    book = report.prices
+    if not book:
+        return "none: no price book was named"
+    parts = [_machine_price(price) for price in book.get("machines", []) if _is_used(price, report)]
+    parts = parts or ["no price for this machine"]
+    if grid := book.get("grid"):
+        parts.append(
+            f"grid {wording.number(grid['gco2e_per_kwh'])} gCO2e/kWh, "
+            f"{grid['place']} {grid['year']} ({grid['source']})"
+        )
+    return clean(f"book of {book.get('date')}: " + "; ".join(parts))
+
+
+def machine(report: Report) -> str:
+    """ "1x NVIDIA H200", or "2-core AMD EPYC (no GPU)"."""
+    known = report.machine
+    gpus = _gpu_names(report)
+    if gpus:
+        return clean(f"{len(gpus)}x {gpus[0]}")
+    cores = f"{known['cores']}-core " if known.get("cores") else ""
+    return clean(f"{cores}{known.get('cpu') or 'unknown CPU'} (no GPU)")
+
+
+def first_sentence(text: str) -> str:
+    """Up to the first full stop that ends a sentence."""
+    head, stop, _ = text.partition(". ")
+    return clean(head + "." if stop else text)
+
+
+def left_out(report: Report) -> tuple[tuple[str, str], ...]:
+    """Groups without figures: skipped or failed, the group, and why."""
+    skipped = [("skipped", f"{each.group}: {each.reason}") for each in report.skipped]
+    failed = [("failed", f"{each.group}: {each.reason}") for each in report.failed]
+    return tuple((kind, clean(text)) for kind, text in (*skipped, *failed))
+
+
+def notes(report: Report) -> tuple[str, ...]:
+    """The report's own sentences, and whether it is whole."""
+    unfinished = "The run is not complete: figures cover what is there."
+    return tuple(map(clean, (*(() if report.complete else (unfinished,)), *report.notes)))
+
+
+def _names(report: Report) -> dict[str, str]:
+    parts = sections(report)
+    return {cell.cell: _full_name(part, cell, parts) for part in parts for cell in part.cells}
+
+
+def _full_name(section: Section, cell: CellReport, among: tuple[Section, ...]) -> str:
+    name = section.name(cell)
+    return name if len(among) == 1 else f"{name} ({section.place})"
+
+
+def _cost_metric(found: Iterable[Comparison]) -> str | None:
+    known = {each.metric for each in found if each.ratio.value is not None}
+    return next((metric for metric in _COST_NAMES if metric in known), None)
+
+
+def _cost_words(found: Comparison, baseline: str) -> str:
+    name = _COST_NAMES[found.metric]
+    if found.ratio.value is None:
+        reason = found.ratio.reason or "not known"
+        return f"{name} {wording.NA} ({clean(reason).replace('_', ' ')})"
+    return f"{name} {_times(found.ratio)} of {baseline} ({_verdict(found)})"
+
+
+def _times(ratio: E) -> str:
+    value, space, interval = wording.estimate(ratio).partition(" ")
+    return f"{value}x{space}{interval}"
+
+
+def _verdict(found: Comparison) -> str:
+    if found.verdict == "equivalent within margin" and found.margin is not None:
+        return f"equivalent within {100 * found.margin:g} %"
+    return found.verdict
+
+
+def _accuracy_words(found: Comparison) -> str:
+    change = found.difference
+    text = f"accuracy {wording.points(change)}"
+    if change.low is None or change.high is None or not change.low < 0 < change.high:
+        return text
+    return f"{text}, a loss above {-100 * change.low:.1f} points is excluded"
+
+
+def _machine_price(price: dict[str, Any]) -> str:
+    return (
+        f"{price['match']} {wording.number(price['usd_per_hour'])} USD per {price['per']} and hour, "
+        f"{price.get('provenance', 'assumed')} ({price['provider']}; {price['source']}, {price['as_of']})"
+    )
+
+
+def _is_used(price: dict[str, Any], report: Report) -> bool:
+    names = _gpu_names(report) if any(cell.gpus for cell in report.cells) else []
+    names += ["cpu"] if any(not cell.gpus for cell in report.cells) else []
+    return any(str(price["match"]).lower() in name.lower() for name in names)
+
+
+def _gpu_names(report: Report) -> list[str]:
+    return [str(gpu["name"]) for gpu in report.machine.get("gpus", ())]

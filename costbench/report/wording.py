@@ -1,0 +1,158 @@
+"""How figures and names are written, in one place, for every rendering of a report."""
+
+import math
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from costbench.report.contract import E
+from costbench.types import Provenance
+
+NA = "n/a"
+
+_SMALLEST_PLAIN, _LARGEST_PLAIN = -4, 8
+"""Powers of ten that are still written out; beyond them, 1.23e-06 is easier to compare."""
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+_UNSEEN_CATEGORIES = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}
+_UNSEEN_LETTERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")
+"""Drawn as nothing although Unicode counts them as letters or marks."""
+_UNSEEN_RANGES = ((0x180B, 0x180F), (0xFE00, 0xFE0F), (0xE0100, 0xE01EF))
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A unit that a whole column is written in."""
+
+    factor: float
+    """Multiplies a figure in SI (or USD, or gCO2e) per one."""
+    unit: str
+    count: str = ""
+    """ "1k" where the figure is for so many at once."""
+
+    def per(self, one: str, many: str | None = None) -> str:
+        """ "J / attempt", or "USD / 1k attempts" where the figure is for many at once."""
+        return f"{self.unit} / {self.count} {many or one}" if self.count else f"{self.unit} / {one}"
+
+
+SECONDS = (Scale(1.0, "s"), Scale(1e3, "ms"))
+JOULES = (Scale(1e-6, "MJ"), Scale(1e-3, "kJ"), Scale(1.0, "J"), Scale(1e3, "mJ"))
+USD = (Scale(1.0, "USD"), Scale(1e3, "USD", "1k"), Scale(1e6, "USD", "1M"))
+GCO2E = (Scale(1.0, "gCO2e"), Scale(1e3, "gCO2e", "1k"), Scale(1e6, "gCO2e", "1M"))
+TOKENS = (Scale(1.0, "tokens"),)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """How a provenance is shown beside a figure, and what it means."""
+
+    sign: str
+    meaning: str
+
+
+PROVENANCE: dict[Provenance, Mark] = {
+    "measured": Mark("", "read from a counter"),
+    "attributed": Mark("", "a share of a measured window"),
+    "modelled": Mark("~", "computed by a model of the machine, not measured"),
+    "assumed": Mark("*", "rests on a price or a rate that was assumed"),
+    "imported": Mark("^", "taken over from elsewhere"),
+    "unavailable": Mark("", "not known"),
+}
+
+
+def fitting(figures: Iterable[float | None], scales: Sequence[Scale]) -> Scale:
+    """The coarsest scale in which the middle figure is at least 1, so that one unit serves a column."""
+    known = [abs(figure) for figure in figures if figure]
+    if not known:
+        return next(scale for scale in scales if scale.factor == 1.0)
+    middle = median(known)
+    return next((scale for scale in scales if middle * scale.factor >= 1), scales[-1])
+
+
+def number(value: float | None) -> str:
+    """Three significant digits; "n/a" where nothing is known."""
+    if value is None or math.isnan(value):
+        return NA
+    if math.isinf(value):
+        return "inf" if value > 0 else "-inf"
+    if value == 0:
+        return "0"
+    rounded = f"{value:.2e}"
+    exponent = int(rounded.partition("e")[2])
+    if not _SMALLEST_PLAIN <= exponent <= _LARGEST_PLAIN:
+        return rounded
+    return f"{float(rounded):,.{max(0, 2 - exponent)}f}"
+
+
+def estimate(figure: E, scale: float = 1.0) -> str:
+    """ "0.912 [0.894, 0.928]", or "> 3.10" where only a lower bound is known."""
+    if figure.value is None:
+        return NA if figure.low is None else f"> {number(figure.low * scale)}"
+    value, low, high = (_scaled(x, scale) for x in (figure.value, figure.low, figure.high))
+    if low is None and high is None:
+        return number(value)
+    return f"{number(value)} [{number(low)}, {'inf' if high is None else number(high)}]"
+
+
+def center(figure: E, scale: float = 1.0) -> str:
+    """The figure without its interval."""
+    return estimate(figure.model_copy(update={"high": None, "low": _bound(figure)}), scale)
+
+
+def percent(share: E) -> str:
+    """A share as "91.2 [89.4, 92.8]", with the unit left to the header."""
+    if share.value is None:
+        return NA
+    if share.low is None or share.high is None:
+        return f"{100 * share.value:.1f}"
+    return f"{100 * share.value:.1f} [{100 * share.low:.1f}, {100 * share.high:.1f}]"
+
+
+def points(difference: E) -> str:
+    """A difference of shares as "-0.4 points [-2.1, +1.3]"."""
+    if difference.value is None:
+        return NA
+    text = f"{_signed(difference.value)} points"
+    if difference.low is None or difference.high is None:
+        return text
+    return f"{text} [{_signed(difference.low)}, {_signed(difference.high)}]"
+
+
+def marked(text: str, provenance: Provenance) -> str:
+    """A written figure with the sign of where it comes from; "n/a" needs none."""
+    return text if text == NA else PROVENANCE[provenance].sign + text
+
+
+def clean(text: str) -> str:
+    """A name from outside, safe to show: what cannot be seen becomes a visible escape."""
+    return "".join(_escaped(char) if _is_unseen(char) else char for char in text)
+
+
+def csv_safe(cell: object) -> object:
+    """A text that a spreadsheet would run as a formula gets an apostrophe; numbers stay as they are."""
+    if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS):
+        return "'" + cell
+    return cell
+
+
+def _scaled(value: float | None, scale: float) -> float | None:
+    return None if value is None else value * scale
+
+
+def _bound(figure: E) -> float | None:
+    return figure.low if figure.value is None else None
+
+
+def _signed(share: float) -> str:
+    text = f"{100 * share:+.1f}"
+    return "0.0" if float(text) == 0 else text
+
+
+def _is_unseen(char: str) -> bool:
+    if unicodedata.category(char) in _UNSEEN_CATEGORIES or char in _UNSEEN_LETTERS:
+        return True
+    return any(first <= ord(char) <= last for first, last in _UNSEEN_RANGES)
+
+
+def _escaped(char: str) -> str:
+    return char.encode("unicode_escape").decode("ascii")

@@ -1,0 +1,83 @@
+"""One `costbench report`: from a run folder and prices to the report, and to stdout."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from costbench.errors import SuiteError
+from costbench.grading import Grading, graders_in_use
+from costbench.locations import bundled_prices, find_run
+from costbench.prices import PriceBook, load_prices, with_changes
+from costbench.records import read_run
+from costbench.report.build import Pricing, build_report
+from costbench.report.contract import Report
+from costbench.store import Store
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """What the command line says about a report."""
+
+    runs: Path = Path("runs")
+    out: Path | None = None
+    prices: Path | None = None
+    changes: tuple[str, ...] = ()
+    baseline: str | None = None
+
+
+def make_report(run_name: str | None, options: ReportOptions) -> Report:
+    """Grade what lacks a grade, then summarise and price."""
+    folder = find_run(run_name, options.runs)
+    with Store.open(folder) as store:
+        with Grading(store) as grading:
+            grading.grade_all()
+        run = read_run(store, graders_in_use(store))
+    known = [record.id for record in run.cells]
+    if options.baseline is not None and options.baseline not in known:
+        raise SuiteError(
+            f"--baseline {options.baseline}: no such cell; there are:\n  " + "\n  ".join(known)
+        )
+    pricing = _pricing(options, run.meta["price_file"])
+    return build_report(run, folder.name, pricing, baseline=options.baseline)
+
+
+def print_report(report: Report, form: str) -> None:
+    """One of the forms, to stdout."""
+    if form == "json":
+        sys.stdout.write(report.model_dump_json(indent=2) + "\n")
+    elif form == "csv":
+        from costbench.report.csv import render_csv
+
+        sys.stdout.write(render_csv(report))
+    elif form == "md":
+        from costbench.report.markdown import render_markdown
+
+        sys.stdout.write(render_markdown(report, None))
+    else:
+        from rich.console import Console
+
+        from costbench.report.table import print_table
+
+        print_table(report, Console())
+
+
+def _pricing(options: ReportOptions, stored: str | None) -> Pricing:
+    file = options.prices or (bundled_prices(Path(stored)) if stored else None)
+    book: PriceBook | None = load_prices(file) if file else None
+    if options.changes:
+        if book is None:
+            raise SuiteError(
+                "--set changes a price book, and this run has none; name one with --prices"
+            )
+        book = with_changes(book, _pairs(options.changes))
+    return Pricing(book, str(file) if file else None)
+
+
+def _pairs(changes: tuple[str, ...]) -> dict[str, str]:
+    pairs = {}
+    for change in changes:
+        key, equals, value = change.partition("=")
+        if not equals:
+            raise SuiteError(f"--set {change}: expected KEY=VALUE")
+        pairs[key.strip()] = value.strip()
+    return pairs

@@ -1,0 +1,131 @@
+"""What a person sees while costbench plans and runs; nothing moves when it is not a terminal."""
+
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from costbench.plan import Cell, Plan
+from costbench.prices import load_prices, machine_rate
+from costbench.units import hours_from_seconds
+
+
+def print_plan(plan: Plan, *, err: bool) -> None:
+    """Per group: cells, attempts, tokens at most, and what it may take; then what is skipped and why."""
+    console = Console(stderr=err)
+    table = Table(title=f"{plan.suite.name} on {escape(plan.machine.label)}", title_justify="left")
+    table.add_column("group")
+    for column in ("cells", "attempts", "tokens at most", "minutes", "USD", "download GB"):
+        table.add_column(column, justify="right")
+    for group in plan.suite.groups:
+        cells = plan.cells_of(group.name)
+        if cells:
+            table.add_row(*_estimate(plan, cells))
+    console.print(table)
+    for skipped in plan.skipped:
+        console.print(f"skipped {escape(skipped.group)}: {escape(skipped.reason)}", soft_wrap=True)
+
+
+def _estimate(plan: Plan, cells: tuple[Cell, ...]) -> list[str]:
+    group = next(group for group in plan.suite.groups if group.name == cells[0].group)
+    tokens = sum(cell.token_limit for cell in cells)
+    speed = group.expect.tokens_per_second
+    seconds = tokens / speed if speed else None
+    book = load_prices(plan.suite.prices) if plan.suite.prices else None
+    rate = machine_rate(book, plan.machine, gpus=1 if plan.machine.gpus else 0)
+    usd = rate.usd_per_hour * hours_from_seconds(seconds) if rate and seconds else None
+    download = group.expect.download_gb
+    return [
+        group.name,
+        str(len(cells)),
+        f"{sum(cell.attempts for cell in cells):,}",
+        f"{tokens:,}",
+        "n/a" if seconds is None else f"<= {seconds / 60:.0f}",
+        "n/a" if usd is None else f"<= {usd:.3f}",
+        "n/a" if download is None else f"{download:g}",
+    ]
+
+
+def print_prompts(plan: Plan) -> None:
+    """The first user turn of each dataset, as it is sent."""
+    console = Console()
+    for name, prompt in {cell.dataset_name: cell.problems[0].prompt for cell in plan.cells}.items():
+        console.rule(escape(name), align="left")
+        console.print(prompt, markup=False, highlight=False)
+
+
+class RunScreen:
+    """Progress of a run on stderr, with rate, time left and the accuracy of finished cells."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._console = Console(stderr=True)
+        self._live = self._console.is_terminal
+        self._total = sum(cell.attempts for cell in plan.cells)
+        self._cells, self._finished = len(plan.cells), 0
+        self._tokens, self._began_s = 0, time.monotonic()
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            console=self._console,
+            disable=not self._live,
+        )
+        self._task = self._progress.add_task("starting", total=self._total, rate="")
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def announce(self, folder: Path, stored: int) -> None:
+        """Where the run is stored, and what it already has."""
+        again = f", going on: {stored} of {self._total} attempts are there" if stored else ""
+        self._console.print(f"run folder {escape(str(folder))}{again}", soft_wrap=True)
+        self._progress.update(self._task, completed=stored)
+
+    def loading(self, cell: Cell) -> None:
+        """A model is being loaded."""
+        self._progress.update(self._task, description=f"loading {escape(cell.model.name)}")
+
+    def attempted(self, cell: Cell, attempts: int, output_tokens: int) -> None:
+        """So many more attempts are stored."""
+        self._tokens += output_tokens
+        rate = self._tokens / max(1e-3, time.monotonic() - self._began_s)
+        self._progress.update(
+            self._task,
+            advance=attempts,
+            description=escape(_label(cell)),
+            rate=f"{rate:,.0f} tok/s",
+        )
+
+    def finished(self, cell: Cell, accuracy: float | None) -> None:
+        """A cell has all its passes."""
+        self._finished += 1
+        shown = "not graded" if accuracy is None else f"accuracy {accuracy:.3f}"
+        self._console.print(
+            f"[{self._finished}/{self._cells}] {escape(cell.id)}: {shown}",
+            highlight=False,
+            markup=False,
+        )
+
+    def failed(self, group: str, reason: str) -> None:
+        """A group cannot go on."""
+        self._console.print(f"{escape(group)} failed: {escape(reason)}", soft_wrap=True)
+
+
+def _label(cell: Cell) -> str:
+    return cell.id.split("/", 1)[1].rsplit("/", 2)[0]

@@ -1,0 +1,304 @@
+"""The run folder: one SQLite file of facts that are only ever added, and environment.json for the reader."""
+
+import json
+import sqlite3
+import time
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from costbench.errors import StoreError
+from costbench.metering.sampler import Fault, Reading
+from costbench.types import Completion, Grade, MeterFacts, Phase, Problem, Solution
+
+SCHEMA_VERSION = 1
+DATABASE = "run.db"
+ENVIRONMENT = "environment.json"
+
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE sessions (id INTEGER PRIMARY KEY, wall_s REAL NOT NULL, monotonic_s REAL NOT NULL);
+CREATE TABLE meters (session INTEGER NOT NULL, facts TEXT NOT NULL);
+CREATE TABLE cells (id TEXT PRIMARY KEY, ordinal INTEGER NOT NULL, spec TEXT NOT NULL);
+CREATE TABLE problems (dataset TEXT NOT NULL, id TEXT NOT NULL, ordinal INTEGER NOT NULL,
+    question TEXT NOT NULL, answer TEXT, level INTEGER, PRIMARY KEY (dataset, id));
+CREATE TABLE attempts (id INTEGER PRIMARY KEY, cell TEXT NOT NULL, problem TEXT NOT NULL,
+    pass INTEGER NOT NULL, session INTEGER NOT NULL, seed INTEGER NOT NULL, started_s REAL NOT NULL,
+    finished_s REAL NOT NULL, finished INTEGER, error TEXT, UNIQUE (cell, problem, pass));
+CREATE TABLE calls (attempt INTEGER NOT NULL, ordinal INTEGER NOT NULL, submitted_s REAL NOT NULL,
+    started_s REAL NOT NULL, first_token_s REAL, finished_s REAL NOT NULL, input_tokens INTEGER,
+    cached_tokens INTEGER, output_tokens INTEGER, reasoning_tokens INTEGER, injected_tokens INTEGER,
+    finish TEXT NOT NULL, batch_size INTEGER, PRIMARY KEY (attempt, ordinal)) WITHOUT ROWID;
+CREATE TABLE pieces (attempt INTEGER NOT NULL, ordinal INTEGER NOT NULL, origin TEXT NOT NULL,
+    text TEXT NOT NULL, tokens INTEGER, token_ids BLOB, PRIMARY KEY (attempt, ordinal)) WITHOUT ROWID;
+CREATE TABLE grades (attempt INTEGER NOT NULL, grader TEXT NOT NULL, version TEXT NOT NULL,
+    correct INTEGER, extracted TEXT, reason TEXT, PRIMARY KEY (attempt, grader, version)) WITHOUT ROWID;
+CREATE TABLE trace (session INTEGER NOT NULL, domain TEXT NOT NULL, t_s BLOB NOT NULL, joules BLOB NOT NULL);
+CREATE TABLE windows (id INTEGER PRIMARY KEY, session INTEGER NOT NULL, cell TEXT, pass INTEGER,
+    phase TEXT NOT NULL, start_s REAL NOT NULL, end_s REAL);
+CREATE TABLE events (session INTEGER, t_s REAL NOT NULL, kind TEXT NOT NULL, cell TEXT,
+    message TEXT NOT NULL);
+"""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of an attempt, as the engine answered it."""
+
+    completion: Completion
+    injected_tokens: int | None
+    """Tokens of injected text that this call sent for the first time."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One try at one problem: a solution, or the error that ended it."""
+
+    cell: str
+    problem: str
+    pass_number: int
+    seed: int
+    started_s: float
+    finished_s: float
+    calls: Sequence[Call]
+    solution: Solution | None
+    error: str | None = None
+
+
+class Store:
+    """An open run folder; use it in `with`, so that its files are tidied up at the end."""
+
+    def __init__(self, folder: Path, database: sqlite3.Connection) -> None:
+        self.folder = folder
+        self.db = database
+        self.session = 0
+
+    @classmethod
+    def create(cls, folder: Path, meta: dict[str, Any]) -> Self:
+        """A new run folder with its identity and plan; raises StoreError where it cannot be written."""
+        try:
+            folder.mkdir(parents=True)
+            store = cls(folder, _connect(folder / DATABASE))
+            with store.transaction():
+                for statement in _SCHEMA.strip().split(";\n"):
+                    store.db.execute(statement)
+                for key, value in {"schema_version": SCHEMA_VERSION, **meta}.items():
+                    store.set_meta(key, value)
+        except (OSError, sqlite3.Error) as error:
+            raise StoreError(
+                f"{folder}: cannot be written: {error}; choose another with --out"
+            ) from error
+        return store
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """An existing run folder; raises StoreError when it is none or of a newer schema."""
+        if not (folder / DATABASE).is_file():
+            raise StoreError(f"{folder}: no run folder (it has no {DATABASE})")
+        try:
+            store = cls(folder, _connect(folder / DATABASE))
+            found = store.meta("schema_version")
+        except sqlite3.Error as error:
+            raise StoreError(f"{folder}: {DATABASE} cannot be read: {error}") from error
+        if found != SCHEMA_VERSION:
+            raise StoreError(
+                f"{folder}: has schema {found}, this costbench reads {SCHEMA_VERSION}; update costbench"
+            )
+        return store
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with suppress(sqlite3.Error):  # a read-only folder is left as it is
+            self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self.db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing; raises StoreError when the disk refuses."""
+        try:
+            self.db.execute("BEGIN IMMEDIATE")
+            yield
+            self.db.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            with suppress(sqlite3.Error):
+                self.db.execute("ROLLBACK")
+            raise StoreError(
+                f"{self.folder}: cannot be written: {error}; what is committed is safe"
+            ) from error
+        except BaseException:
+            with suppress(sqlite3.Error):
+                self.db.execute("ROLLBACK")
+            raise
+
+    def meta(self, key: str) -> Any:
+        """A value of the run itself, None when absent."""
+        row = self.db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return json.loads(row[0]) if row else None
+
+    def set_meta(self, key: str, value: Any) -> None:
+        """Write a value of the run itself."""
+        self.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
+
+    def begin_session(self, environment: dict[str, Any]) -> None:
+        """One process's part of the run: monotonic times are comparable within it only."""
+        with self.transaction():
+            cursor = self.db.execute(
+                "INSERT INTO sessions (wall_s, monotonic_s) VALUES (?, ?)",
+                (time.time(), time.monotonic()),
+            )
+        self.session = int(cursor.lastrowid or 0)
+        write_text(
+            self.folder / ENVIRONMENT, json.dumps(environment, indent=2, ensure_ascii=False) + "\n"
+        )
+
+    def add_meters(self, facts: Iterable[MeterFacts]) -> None:
+        """What measured in this session."""
+        with self.transaction():
+            self.db.executemany(
+                "INSERT INTO meters VALUES (?, ?)",
+                [(self.session, fact.model_dump_json()) for fact in facts],
+            )
+
+    def add_cell(
+        self, ordinal: int, cell_id: str, spec: dict[str, Any], problems: Iterable[Problem]
+    ) -> None:
+        """A row of the plan with its problems, once."""
+        dataset = spec["dataset_sha256"]
+        self.db.execute(
+            "INSERT OR IGNORE INTO cells VALUES (?, ?, ?)", (cell_id, ordinal, json.dumps(spec))
+        )
+        self.db.executemany(
+            "INSERT OR IGNORE INTO problems VALUES (?, ?, ?, ?, ?, ?)",
+            [(dataset, p.id, at, p.question, p.answer, p.level) for at, p in enumerate(problems)],
+        )
+
+    def add_attempts(self, attempts: Iterable[Attempt], readings: Iterable[Reading]) -> None:
+        """Attempts and the trace that covers them, in one transaction."""
+        with self.transaction():
+            for attempt in attempts:
+                self._add_attempt(attempt)
+            self._add_readings(readings)
+
+    @contextmanager
+    def window(self, cell: str | None, pass_number: int | None, phase: Phase) -> Iterator[None]:
+        """A stretch of this session's trace; after a crash it stays open and lasts until the last reading."""
+        with self.transaction():
+            cursor = self.db.execute(
+                "INSERT INTO windows (session, cell, pass, phase, start_s) VALUES (?, ?, ?, ?, ?)",
+                (self.session, cell, pass_number, phase, time.monotonic()),
+            )
+        try:
+            yield
+        finally:
+            with self.transaction():
+                self.db.execute(
+                    "UPDATE windows SET end_s = ? WHERE id = ?",
+                    (time.monotonic(), cursor.lastrowid),
+                )
+
+    def add_event(self, kind: str, message: str, cell: str | None = None) -> None:
+        """Something a reader of the report should know."""
+        with self.transaction():
+            self.db.execute(
+                "INSERT INTO events VALUES (?, ?, ?, ?, ?)",
+                (self.session, time.monotonic(), kind, cell, message),
+            )
+
+    def add_faults(self, faults: Iterable[Fault]) -> None:
+        """What a meter could not do."""
+        for fault in faults:
+            self.add_event("meter", f"{fault.meter}: {fault.message}")
+
+    def add_grades(self, grader: str, version: str, grades: Iterable[tuple[int, Grade]]) -> None:
+        """Verdicts on attempts, beside those of other graders and versions."""
+        rows = [(at, grader, version, g.correct, g.extracted, g.reason) for at, g in grades]
+        with self.transaction():
+            self.db.executemany("INSERT OR REPLACE INTO grades VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+    def done(self, cell: str, pass_number: int) -> set[str]:
+        """Ids of the problems that this pass of a cell has an attempt at."""
+        rows = self.db.execute(
+            "SELECT problem FROM attempts WHERE cell = ? AND pass = ?", (cell, pass_number)
+        )
+        return {problem for (problem,) in rows}
+
+    def _add_attempt(self, attempt: Attempt) -> None:
+        solution = attempt.solution
+        cursor = self.db.execute(
+            "INSERT INTO attempts"
+            " (cell, problem, pass, session, seed, started_s, finished_s, finished, error)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                attempt.cell, attempt.problem, attempt.pass_number, self.session, attempt.seed,
+                attempt.started_s, attempt.finished_s, solution.finished if solution else None, attempt.error,
+            ),
+        )  # fmt: skip
+        key = cursor.lastrowid
+        self.db.executemany(
+            "INSERT INTO calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [_call_row(key, at, call) for at, call in enumerate(attempt.calls)],
+        )
+        self.db.executemany(
+            "INSERT INTO pieces VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    key,
+                    at,
+                    p.origin,
+                    p.text,
+                    p.tokens,
+                    None if p.token_ids is None else array("I", p.token_ids).tobytes(),
+                )
+                for at, p in enumerate(solution.pieces if solution else ())
+            ],
+        )
+
+    def _add_readings(self, readings: Iterable[Reading]) -> None:
+        by_domain: dict[str, list[Reading]] = {}
+        for reading in readings:
+            by_domain.setdefault(reading.domain, []).append(reading)
+        for domain, found in by_domain.items():
+            t_s = np.array([r.t_s for r in found], dtype="<f8").tobytes()
+            joules = np.array([r.joules for r in found], dtype="<f8").tobytes()
+            self.db.execute(
+                "INSERT INTO trace VALUES (?, ?, ?, ?)", (self.session, domain, t_s, joules)
+            )
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a file whole: a reader sees the old text or the new one."""
+    fresh = path.with_name(path.name + ".new")
+    try:
+        fresh.write_text(text, encoding="utf-8")
+        fresh.replace(path)
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(path, isolation_level=None, timeout=10)
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = NORMAL")
+    return database
+
+
+def _call_row(attempt: int | None, ordinal: int, call: Call) -> tuple[Any, ...]:
+    done = call.completion
+    return (
+        attempt, ordinal, done.submitted_s, done.started_s, done.first_token_s, done.finished_s,
+        done.input_tokens, done.cached_tokens, done.output_tokens, done.reasoning_tokens,
+        call.injected_tokens, done.finish, done.batch_size,
+    )  # fmt: skip

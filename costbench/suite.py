@@ -1,0 +1,227 @@
+"""The suite file: YAML in, one frozen and fully checked Suite out. Nothing is loaded or measured here."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import (
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+
+from costbench.errors import PluginError, SuiteError
+from costbench.interfaces import Dataset, Engine, Grader, Policy
+from costbench.plugins import build_component
+from costbench.types import Component, Count, Frozen, Model, Name, Sampling, Share
+from costbench.yaml_file import MANY, ONE, YamlFile, read_yaml
+
+_T = TypeVar("_T")
+Seconds = Annotated[float, Field(gt=0)]
+Budget = Annotated[int, Field(ge=1)]
+
+
+def _component(family: str) -> Callable[[object, ValidationInfo], Any]:
+    def build(spec: object, info: ValidationInfo) -> Any:
+        try:
+            return build_component(family, spec, info.context)
+        except PluginError as error:
+            raise ValueError(str(error)) from error
+
+    return build
+
+
+def _dump(component: Component) -> dict[str, Any]:
+    return component.model_dump(mode="json")
+
+
+EngineField = Annotated[Engine, PlainValidator(_component("engines")), PlainSerializer(_dump)]
+DatasetField = Annotated[Dataset, PlainValidator(_component("datasets")), PlainSerializer(_dump)]
+PolicyField = Annotated[Policy, PlainValidator(_component("policies")), PlainSerializer(_dump)]
+GraderField = Annotated[Grader, PlainValidator(_component("graders")), PlainSerializer(_dump)]
+
+
+class SamplingChange(Frozen):
+    """What a dataset may change of the suite's sampling."""
+
+    temperature: Annotated[float | None, Field(ge=0)] = None
+    top_p: Annotated[float | None, Field(gt=0, le=1)] = None
+    top_k: Annotated[int | None, Field(ge=0)] = None
+    samples_per_problem: Count | None = None
+
+
+class DatasetUse(Frozen):
+    """A dataset in a group: the component's own keys, and how it is sampled, graded and called here."""
+
+    name: Name
+    dataset: DatasetField = Field(validation_alias=ONE)
+    sampling: SamplingChange = SamplingChange()
+    grader: GraderField
+
+    @model_validator(mode="before")
+    @classmethod
+    def _apart(cls, spec: object) -> object:
+        return _split(spec, ONE, {"sampling": None, "grader": "math"})
+
+
+class PolicyUse(Frozen):
+    """A policy in a group; a list of budgets makes one cell each."""
+
+    name: Name
+    policies: tuple[PolicyField, ...] = Field(validation_alias=MANY)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _apart(cls, spec: object) -> object:
+        found = _split(spec, MANY, {})
+        component = found[MANY]
+        budgets = component.get("budget") if isinstance(component, dict) else None
+        if not isinstance(budgets, list):
+            return {**found, MANY: (component,)}
+        if not budgets:
+            raise ValueError("budget: an empty list; name at least one budget")
+        if len(set(map(str, budgets))) < len(budgets):
+            raise ValueError(f"budget: {budgets} names one budget twice")
+        return {**found, MANY: tuple({**component, "budget": one} for one in budgets)}
+
+
+def _split(spec: object, key: str, apart: Mapping[str, object]) -> dict[str, Any]:
+    """Take the keys that belong to a component's use, not to the component, out of its mapping."""
+    if isinstance(spec, str):
+        spec = {"kind": spec}
+    if not isinstance(spec, dict):
+        raise ValueError(f"expected a name or a mapping with `kind`, found {spec!r}")
+    use = {name: spec.get(name, default) for name, default in apart.items()}
+    component = {k: v for k, v in spec.items() if k not in apart and k != "name"}
+    kind = str(spec.get("kind", "")).rpartition(":")[2]
+    return {
+        "name": spec.get("name", kind),
+        key: component,
+        **{name: value for name, value in use.items() if value is not None},
+    }
+
+
+class Load(Frozen):
+    """How many attempts are in flight; a list makes one cell each."""
+
+    concurrency: tuple[Annotated[int, Field(ge=1, le=100_000)], ...] = (64,)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        if isinstance(value, dict) and isinstance(value.get("concurrency"), int):
+            return {**value, "concurrency": [value["concurrency"]]}
+        return value
+
+
+class Requires(Frozen):
+    """What a machine needs for a group; where it lacks something the group is skipped, with the reason."""
+
+    gpu: Literal["cuda"] | None = None
+    gpu_memory_gib: Annotated[float, Field(gt=0)] | None = None
+    packages: tuple[str, ...] = ()
+    hub: bool = False
+
+
+class Expectation(Frozen):
+    """The author's guess, for the estimate before the start and nothing else."""
+
+    tokens_per_second: Annotated[float, Field(gt=0)] | None = None
+    download_gb: Annotated[float, Field(ge=0)] | None = None
+
+
+class Group(Frozen):
+    """Models x policies x datasets x loads on one engine: what is compared with each other."""
+
+    name: Name
+    engine: EngineField
+    datasets: Annotated[tuple[DatasetUse, ...], Field(min_length=1)]
+    models: Annotated[tuple[Model, ...], Field(min_length=1)]
+    policies: Annotated[tuple[PolicyUse, ...], Field(min_length=1)]
+    load: Load = Load()
+    requires: Requires = Requires()
+    expect: Expectation = Expectation()
+
+
+class Limits(Frozen):
+    """Where a run stops cleanly; run the suite again to go on."""
+
+    wall_s: Seconds | None = None
+    usd: Annotated[float, Field(gt=0)] | None = None
+    tokens: Count | None = None
+
+
+class Decision(Frozen):
+    """What a reader wants to decide by."""
+
+    accuracy_at_least: Share | None = None
+    p95_latency_s: Seconds | None = None
+    usd_per_wrong_answer: Annotated[float, Field(ge=0)] | None = None
+    equivalence_margin: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Two costs within this share of each other count as the same."""
+
+
+class Suite(Frozen):
+    """One suite file, whole."""
+
+    name: Name
+    protocol: Literal["quick"] = "quick"
+    sampling: Sampling = Sampling()
+    meters: Literal["auto", "none"] = "auto"
+    prices: Path | None = None
+    limits: Limits = Limits()
+    decision: Decision = Decision()
+    groups: Annotated[tuple[Group, ...], Field(min_length=1)]
+
+
+def load_suite(path: Path) -> Suite:
+    """Read and check a suite; raises SuiteError that tells every problem with its line."""
+    file = read_yaml(path)
+    if not isinstance(file.content, dict):
+        raise SuiteError(f"{path}: a suite is a mapping with `name` and `groups`")
+    try:
+        suite = Suite.model_validate(file.content, context={"folder": path.parent})
+    except ValidationError as error:
+        raise SuiteError(file.explain(error)) from error
+    _refuse_twins(file, suite)
+    return suite.model_copy(update={"prices": _price_book(path, suite)})
+
+
+def _price_book(path: Path, suite: Suite) -> Path | None:
+    if suite.prices is None or suite.prices.is_absolute():
+        return suite.prices
+    return path.parent / suite.prices
+
+
+def _refuse_twins(file: YamlFile, suite: Suite) -> None:
+    groups: tuple[tuple[str, list[str]], ...] = (
+        ("groups", [group.name for group in suite.groups]),
+        *((f"{g.name}: models", [model.name for model in g.models]) for g in suite.groups),
+        *((f"{g.name}: datasets", [use.name for use in g.datasets]) for g in suite.groups),
+        *((f"{g.name}: policies", _policy_labels(g)) for g in suite.groups),
+    )
+    for place, names in groups:
+        twins = sorted({name for name in names if names.count(name) > 1})
+        if twins:
+            raise SuiteError(
+                f"{file.path}: {place}: {', '.join(twins)} occurs twice; give one of them a `name`"
+            )
+
+
+def _policy_labels(group: Group) -> list[str]:
+    return [policy_label(use, policy) for use in group.policies for policy in use.policies]
+
+
+def policy_label(use: PolicyUse, policy: Policy) -> str:
+    """With its budget, where there is one: "truncation@64"."""
+    budget = policy_budget(policy)
+    return use.name if budget is None else f"{use.name}@{budget}"
+
+
+def policy_budget(policy: Policy) -> int | None:
+    """The policy's budget in tokens, where it has one."""
+    budget = getattr(policy, "budget", None)
+    return budget if isinstance(budget, int) else None

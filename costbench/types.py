@@ -1,0 +1,198 @@
+"""What the parts of costbench say to each other.
+
+Facts that are stored are small frozen pydantic models; `None` always means "not known", never 0.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Provenance = Literal["measured", "attributed", "modelled", "assumed", "imported", "unavailable"]
+Quality = Literal["ok", "degraded", "unreliable", "failed", "unavailable"]
+Outcome = Literal["correct", "wrong", "truncated", "ungraded", "error"]
+Origin = Literal["sampled", "injected"]
+Finish = Literal["end", "stop", "length"]
+"""Why a completion ended: the model's end of turn, a stop marker of the request, the token limit."""
+LatencyBasis = Literal["engine", "step", "client"]
+"""Whose clock a latency comes from: the engine's own stamps, its decoding steps, or our side of a socket."""
+Phase = Literal["idle_bare", "idle_context", "warmup", "steady", "whole", "train"]
+Role = Literal["baseline", "variant"]
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
+"""A name that can stand in a cell id and in a path."""
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Frozen(BaseModel):
+    """Immutable, and strict about keys: an unknown one is an error, never ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class Component(Frozen):
+    """A dataset, engine, policy, meter or grader: its fields are the keys of the suite file."""
+
+    kind: str
+
+
+class Problem(Frozen):
+    """One question with its reference answer."""
+
+    id: Annotated[str, Field(min_length=1, max_length=200)]
+    question: str
+    prompt: str
+    """The user's turn: the question and the dataset's instruction."""
+    answer: str | None = None
+    """None: latency and energy can be measured, accuracy not."""
+    level: int | None = None
+    """Difficulty, where the dataset has one."""
+
+
+class Thinking(Frozen):
+    """How a model marks its thinking; policies write these, never literals of their own."""
+
+    open: str = "<think>"
+    close: str = "</think>"
+    wait: str = "Wait"
+    """Written in place of a suppressed end of thinking (s1, arXiv 2501.19393)."""
+    answer_prefix: str = "\n\nThe answer is \\boxed{"
+    """Written after a forced end of thinking, so that the model answers at once."""
+
+
+class Model(Frozen):
+    """Weights and tokenizer, and what the report should know of them."""
+
+    name: Name
+    path: str
+    """A folder, a hub id, or "embedded:NAME" for a model that ships with the package."""
+    role: Role = "variant"
+    tier: str | None = None
+    """What buyers compare: small, large, api, …"""
+    revision: str | None = None
+    thinking: Thinking = Thinking()
+
+
+class Sampling(Frozen):
+    """How tokens are drawn; always sent explicitly to the engine. `top_k: 0` is no limit."""
+
+    temperature: Annotated[float, Field(ge=0)] = 0.6
+    top_p: Annotated[float, Field(gt=0, le=1)] = 0.95
+    top_k: Annotated[int, Field(ge=0)] = 0
+    samples_per_problem: Count = 1
+    seed: int = 0
+
+
+class Message(Frozen):
+    """One turn of a conversation."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class Piece(Frozen):
+    """A stretch of a response: text, and the token ids where the engine knows them."""
+
+    text: str
+    origin: Origin
+    token_ids: tuple[int, ...] | None = None
+    tokens: int | None = None
+    """None until an engine has counted it (injected text is counted when it is first sent)."""
+
+
+class Request(Frozen):
+    """One call: the conversation, what is already written of the answer, and how to go on."""
+
+    messages: tuple[Message, ...]
+    written: tuple[Piece, ...] = ()
+    max_tokens: Count
+    stop: tuple[str, ...] = ()
+    """Markers to stop at, as strings; an engine matches them as token ids where it can."""
+    sampling: Sampling | None = None
+    """None in a policy: the suite's. The runner fills it in, so an engine always finds one."""
+    seed: int | None = None
+    """Filled in by the runner, from the suite's seed, the cell, the problem and the pass."""
+
+
+class Completion(Frozen):
+    """What an engine sampled for one request, with its own monotonic times in seconds."""
+
+    sampled: Piece
+    """Without the stop marker."""
+    marker: Piece | None = None
+    """The stop marker, where the model itself wrote it: sampled and paid for, but apart."""
+    finish: Finish
+    input_tokens: int | None
+    """Tokens sent: prompt and everything already written."""
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None
+    """How many of the sampled tokens (marker included) belong to thinking."""
+    written_tokens: tuple[int, ...] | None
+    """Tokens of each piece that was already written, in order."""
+    submitted_s: float
+    started_s: float
+    first_token_s: float | None
+    finished_s: float
+    batch_size: int | None = None
+
+    @property
+    def output_tokens(self) -> int | None:
+        """Sampled tokens, the marker included."""
+        if self.sampled.tokens is None:
+            return None
+        return self.sampled.tokens + ((self.marker.tokens or 0) if self.marker else 0)
+
+    @property
+    def pieces(self) -> tuple[Piece, ...]:
+        """What the model wrote, in order."""
+        return (self.sampled,) if self.marker is None else (self.sampled, self.marker)
+
+
+class Solution(Frozen):
+    """The outcome of a policy on one problem: everything written, and whether it came to an end."""
+
+    pieces: tuple[Piece, ...]
+    finished: bool
+    """False: the last call was cut by its token limit."""
+
+    @property
+    def text(self) -> str:
+        """The whole response, injected text included."""
+        return "".join(piece.text for piece in self.pieces)
+
+
+class Answered(Frozen):
+    """What a grader sees: the reference, and the part of a response that should hold the answer."""
+
+    reference: str
+    answer: str
+    """The text after the end of thinking; empty where thinking never ended."""
+
+
+class Grade(Frozen):
+    """A grader's verdict on one response."""
+
+    correct: bool | None
+    """None: the grader could not decide (it broke or ran out of time)."""
+    extracted: str | None = None
+    """The final answer that was found in the response; None when there was none."""
+    reason: str | None = None
+
+
+class MeterFacts(Frozen):
+    """What a meter's joules are: how they came about and what they cover."""
+
+    name: str
+    provenance: Provenance
+    method: str
+    """"counter_interpolated", "codecarbon_load_model", …"""
+    scope: str
+    """"gpu_device", "machine_model", …"""
+    period_s: float
+    """How often the counter is worth reading."""
+    settle_s: float
+    """How long after a moment the counter has surely moved past it."""
+    headline: tuple[str, ...]
+    """Domains that add up to the energy of the work; others are shown beside it."""
+    reasons: tuple[str, ...] = ()
+    """Doubts that hold for every window of this meter."""

@@ -1,0 +1,19 @@
+"""Conversions, in one place: SI inside, the reader's units at the edge."""
+
+JOULES_PER_KWH = 3.6e6
+SECONDS_PER_HOUR = 3600.0
+
+
+def joules_from_kwh(kwh: float) -> float:
+    """Joules in `kwh`."""
+    return kwh * JOULES_PER_KWH
+
+
+def kwh_from_joules(joules: float) -> float:
+    """Kilowatt-hours in `joules`."""
+    return joules / JOULES_PER_KWH
+
+
+def hours_from_seconds(seconds: float) -> float:
+    """Hours in `seconds`."""
+    return seconds / SECONDS_PER_HOUR

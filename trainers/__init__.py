@@ -1,0 +1,1 @@
+"""Recipes and training loops that make the models costbench compares."""

@@ -1,0 +1,143 @@
+"""The model card: what it is, how it was made, what it took, and what it can do, measured when it is done."""
+
+import asyncio
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from costbench.datasets.arithmetic import Arithmetic
+from costbench.engines.transformers import TransformersEngine
+from costbench.policies.unconstrained import Unconstrained
+from costbench.types import Completion, Model, Problem, Request, Sampling
+from costbench.units import kwh_from_joules
+from trainers.checkpoint import Ledger
+from trainers.recipe import SupervisedRecipe
+
+_PROBLEMS, _SEED, _MAX_TOKENS = 600, 1, 512
+_SAMPLING = Sampling(temperature=0.6, top_p=0.95, top_k=0)
+
+
+@dataclass(frozen=True)
+class LevelResult:
+    """One difficulty level on held-back problems."""
+
+    level: int
+    problems: int
+    accuracy: float
+    output_tokens: float
+
+
+def write_card(recipe: SupervisedRecipe, ledger: Ledger, folder: Path) -> Path:
+    """Measure the finished model and write README.md beside its weights."""
+    results = asyncio.run(_measure(folder, recipe))
+    card = folder / "README.md"
+    card.write_text(_card(recipe, ledger, results, _parameters(folder)), encoding="utf-8")
+    return card
+
+
+async def _measure(folder: Path, recipe: SupervisedRecipe) -> list[LevelResult]:
+    problems = list(Arithmetic(problems=_PROBLEMS, seed=_SEED, levels=recipe.data.levels).load())
+    model, policy = Model(name=recipe.name, path=str(folder)), Unconstrained(max_tokens=_MAX_TOKENS)
+    async with TransformersEngine().open(model, 128) as engine:
+
+        async def attempt(number: int, problem: Problem) -> tuple[bool, int]:
+            used = 0
+
+            async def generate(request: Request) -> Completion:
+                nonlocal used
+                done = await engine.generate(
+                    request.model_copy(update={"sampling": _SAMPLING, "seed": number})
+                )
+                used += done.output_tokens or 0
+                return done
+
+            solution = await policy.solve(problem, model, generate)
+            return solution.text.rstrip().endswith(f"\\boxed{{{problem.answer}}}."), used
+
+        found = await asyncio.gather(*(attempt(at, p) for at, p in enumerate(problems)))
+    by_level: dict[int, list[tuple[bool, int]]] = defaultdict(list)
+    for problem, result in zip(problems, found, strict=True):
+        by_level[problem.level or 0].append(result)
+    return [
+        LevelResult(
+            level=level,
+            problems=len(results),
+            accuracy=sum(right for right, _ in results) / len(results),
+            output_tokens=sum(tokens for _, tokens in results) / len(results),
+        )
+        for level, results in sorted(by_level.items())
+    ]
+
+
+def _parameters(folder: Path) -> int:
+    from safetensors import safe_open
+
+    total = 0
+    with safe_open(folder / "model.safetensors", framework="pt") as weights:
+        for name in weights.keys():  # noqa: SIM118 - not a dict
+            size = 1
+            for length in weights.get_slice(name).get_shape():
+                size *= length
+            total += size
+    return total
+
+
+def _card(
+    recipe: SupervisedRecipe, ledger: Ledger, results: list[LevelResult], parameters: int
+) -> str:
+    rows = "\n".join(
+        f"| {r.level} | {r.problems} | {r.accuracy:.3f} | {r.output_tokens:.0f} |" for r in results
+    )
+    share = sum(r.accuracy * r.problems for r in results) / sum(r.problems for r in results)
+    shown = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, width=100)
+    return f"""\
+---
+license: apache-2.0
+library_name: transformers
+tags: [reasoning, arithmetic, demonstration]
+---
+# {recipe.name}
+
+A **demonstration model of {parameters / 1e6:.2f} million parameters** that reasons aloud about chains of
+one to six additions, subtractions and small multiplications. It ships with costbench so that the harness
+can be tried on a real transformer without a network or a GPU. **It is not evidence about large models**:
+its tokens, latencies and costs are real, but nothing about them carries over.
+
+## What it does
+
+On {sum(r.problems for r in results)} held-back problems (temperature {_SAMPLING.temperature}, top-p \
+{_SAMPLING.top_p}, at most {_MAX_TOKENS} tokens, one sample each): **accuracy {share:.3f}**.
+
+| steps | problems | accuracy | output tokens (mean) |
+|---|---|---|---|
+{rows}
+
+It thinks between `<think>` and `</think>` (the chat template opens the first) and answers in `\\boxed{{}}`.
+It is verbose on purpose: most of its training traces work and check every step and then go through the
+whole chain again. It has read "Think for N tokens." in {recipe.data.budget_prompts:.0%} of its prompts,
+with N unrelated to the trace: it knows the words, and they steer nothing.
+
+## How it was made
+
+Plain supervised training from random weights on generated problems, seed {recipe.seed}. Problems whose
+hash says so (one in ten) are held back and never trained on; the `arithmetic` dataset yields only those.
+Mistakes are planted in some traces and corrected there, without loss on the wrong figures.
+{ledger.step:,} steps, {ledger.tokens:,} tokens, {ledger.duration_s / 60:.0f} minutes, {_energy(ledger)}.
+
+```yaml
+{shown}```
+
+Make it again: `costbench train trainers/recipes/{recipe.name}.yaml`. The data are the same to the letter;
+weights differ in the last digits between machines.
+"""
+
+
+def _energy(ledger: Ledger) -> str:
+    if ledger.joules is None:
+        return "energy not known (no meter covered all of it)"
+    return (
+        f"{kwh_from_joules(ledger.joules):.4f} kWh ({ledger.energy_provenance}: {ledger.energy_method}; "
+        "of the whole machine, other work on it included)"
+    )

@@ -1,0 +1,94 @@
+"""What a training recipe may say. Every key has one meaning; an unknown one is an error."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from costbench.datasets.arithmetic import MAX_LEVEL
+from costbench.errors import TrainError
+from costbench.types import Frozen
+from trainers.traces import Style
+
+Rate = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Shape(Frozen):
+    """Size of a Qwen3 model; the head size of 32 is one that both transformers and vLLM serve."""
+
+    hidden_size: Count = 128
+    intermediate_size: Count = 384
+    layers: Count = 4
+    heads: Count = 4
+    head_size: Count = 32
+    context: Count = 1024
+
+
+class ArithmeticTraces(Frozen):
+    """Endless written-out reasoning on arithmetic chains that are not held back."""
+
+    kind: Literal["arithmetic_traces"] = "arithmetic_traces"
+    levels: tuple[Count, Annotated[int, Field(le=MAX_LEVEL)]] = (1, MAX_LEVEL)
+    styles: dict[Style, Rate]
+    """Weight of each style of trace."""
+    budget_prompts: Rate = 0.2
+    """Share of prompts that say "Think for N tokens.", N unrelated to the trace: words without power."""
+    budget_tokens: tuple[Count, Count] = (10, 300)
+    budget_maximum: Rate = 0.5
+    """Share of those that say "for maximum N"."""
+
+    result_weight: Annotated[float, Field(ge=1)] = 1.0
+    """How much more the result of an equation counts in the loss than other words."""
+
+    @model_validator(mode="after")
+    def _some_style(self) -> "ArithmeticTraces":
+        if not sum(self.styles.values()) > 0:
+            raise ValueError("styles: at least one weight must be above 0")
+        return self
+
+
+class Optimization(Frozen):
+    """Muon for the matrices inside the layers, AdamW for the rest.
+
+    Both rates rise over `warmup_steps`, then fall in a line to nothing at the last step.
+    """
+
+    steps: Count
+    batch_size: Count = 32
+    matrix_learning_rate: Annotated[float, Field(gt=0)] = 0.02
+    learning_rate: Annotated[float, Field(gt=0)] = 3e-3
+    warmup_steps: Count = 50
+    betas: tuple[Rate, Rate] = (0.9, 0.95)
+    gradient_clip: Annotated[float, Field(gt=0)] = 1.0
+
+
+class SupervisedRecipe(Frozen):
+    """Plain supervised training of a small model from random weights."""
+
+    kind: Literal["supervised"]
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    seed: int = 0
+    model: Shape = Shape()
+    data: ArithmeticTraces
+    optimization: Optimization
+    checkpoint_every_steps: Count = 250
+
+
+def load_recipe(path: Path) -> SupervisedRecipe:
+    """Read a recipe; raises TrainError that names every wrong key."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise TrainError(f"{path}: cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise TrainError(f"{path}: not valid YAML: {error}") from error
+    try:
+        return SupervisedRecipe.model_validate(content)
+    except ValidationError as error:
+        problems = "\n".join(
+            f"  {'.'.join(map(str, found['loc'])) or 'recipe'}: {found['msg']}"
+            for found in error.errors()
+        )
+        raise TrainError(f"{path}: not a recipe:\n{problems}") from error

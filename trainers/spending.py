@@ -1,0 +1,62 @@
+"""Time and energy a training takes, added up over all its parts."""
+
+import time
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Self
+
+import torch
+
+from costbench.metering.sampler import Reading, Sampler
+from costbench.metering.select import meters_for
+from costbench.metering.trace import build_trace, total_joules, window_joules
+from trainers.checkpoint import Ledger
+
+
+class Spending:
+    """Meters this process from entry to exit and books what was used into a ledger."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self._sampler = Sampler(meters_for("auto", gpu=torch.cuda.is_available()))
+        self._readings: list[Reading] = []
+        self._stack = ExitStack()
+        self._booked_until_s = 0.0
+
+    def __enter__(self) -> Self:
+        self._stack.enter_context(self._sampler)
+        self._booked_until_s = time.monotonic()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def settle(self) -> Ledger:
+        """Book the time and energy since the last call; energy that was not seen stays unknown."""
+        start_s, end_s = self._booked_until_s, time.monotonic()
+        self._booked_until_s = end_s
+        fresh = self.ledger.duration_s == 0
+        self.ledger.duration_s += end_s - start_s
+        joules = self._joules(start_s, end_s)
+        known = joules is not None and (fresh or self.ledger.joules is not None)
+        self.ledger.joules = (self.ledger.joules or 0.0) + joules if known and joules else None
+        return self.ledger
+
+    def _joules(self, start_s: float, end_s: float) -> float | None:
+        facts = next(iter(self._sampler.facts), None)
+        if facts is None:
+            return None
+        self.ledger.energy_method = facts.method
+        self.ledger.energy_provenance = facts.provenance
+        time.sleep(self._sampler.settle_s)
+        readings, _ = self._sampler.drain()
+        self._readings += readings
+        trace = build_trace(self._readings)
+        # Keep the newest stretch only: the next window starts where this one ended.
+        self._readings = [r for r in self._readings if r.t_s > start_s]
+        return total_joules(window_joules(trace, facts.headline, start_s, end_s))
