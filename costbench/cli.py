@@ -1,5 +1,6 @@
 """The command line: a table of contents. Results go to stdout, progress and warnings to stderr."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Any, Literal
@@ -50,6 +51,9 @@ def main() -> None:
 
     costbench run math, then costbench report --pareto.
     """
+    # Threads that wait by spinning starve each other as soon as anything else runs: up to 20x slower
+    # steps were seen (docs/log.md). It has to be set before torch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 @main.command()

@@ -62,10 +62,14 @@ class OpenEngine(Protocol):
     """A loaded model that answers requests."""
 
     latency_basis: LatencyBasis
-    versions: Mapping[str, str]
-    """Of the libraries that did the work."""
-    gpus: int
-    """How many GPUs it uses; 0 on a CPU."""
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """Of the libraries that did the work."""
+
+    @property
+    def gpus(self) -> int:
+        """How many GPUs it uses; 0 on a CPU."""
 
     async def generate(self, request: Request) -> Completion:
         """Answer one request; raises EngineError when the engine is gone, RequestError for this one only."""

@@ -13,6 +13,8 @@ from costbench.report.build import Pricing, build_report
 from costbench.report.contract import Report
 from costbench.store import Store
 
+_PIPE_WIDTH = 120
+
 
 @dataclass(frozen=True)
 class ReportOptions:
@@ -58,7 +60,8 @@ def print_report(report: Report, form: str) -> None:
 
         from costbench.report.table import print_table
 
-        print_table(report, Console())
+        # A pipe has no width of its own; 80 columns would drop half of the table.
+        print_table(report, Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH))
 
 
 def _pricing(options: ReportOptions, stored: str | None) -> Pricing:

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -15,11 +15,13 @@ from costbench.interfaces import OpenEngine
 from costbench.metering.sampler import Sampler
 from costbench.metering.select import meters_for
 from costbench.plan import Cell, Plan
+from costbench.policies.asking import ask
 from costbench.store import Attempt, Call, Store
 from costbench.suite import Limits
 from costbench.types import Completion, Piece, Problem, Request
 
 _COMMIT_EVERY_S = 1.0
+_WARM_UP_TOKENS = 16
 
 
 class Watcher(Protocol):
@@ -100,8 +102,7 @@ async def run_plan(plan: Plan, store: Store, budget: Budget, aides: Aides) -> Ru
             with suppress(asyncio.CancelledError):
                 await asyncio.sleep(sampler.settle_s)
             session.commit()
-    stopped_by = budget.reached() if session.stopped else None
-    return RunResult(stopped_by is None and not failed, stopped_by, tuple(failed))
+    return RunResult(session.nothing_left(plan.cells), session.stopped_by, tuple(failed))
 
 
 def _by_model(plan: Plan) -> Iterator[list[Cell]]:
@@ -120,12 +121,12 @@ class _Session:
         self._aides = aides
         self._watcher = aides.watcher
         self._done: list[Attempt] = []
-        self.stopped = False
+        self.stopped_by: str | None = None
 
     async def run_model(self, cells: list[Cell]) -> None:
         """All passes of all cells of one model; raises EngineError when it cannot be served."""
         passes = [(number, cell) for number, cell in self._order(cells) if self._todo(cell, number)]
-        if not passes or self.stopped:
+        if not passes or self.stopped_by:
             return
         self._watcher.loading(cells[0])
         concurrency = max(cell.concurrency for cell in cells)
@@ -134,8 +135,12 @@ class _Session:
             await self._warm_up(cells[0], engine, concurrency)
             for number, cell in passes:
                 await self._run_pass(cell, number, engine)
-                if self.stopped:
+                if self.stopped_by:
                     return
+
+    def nothing_left(self, cells: Sequence[Cell]) -> bool:
+        """Whether every attempt of these cells is stored."""
+        return not any(self._todo(cell, number) for number, cell in self._order(list(cells)))
 
     def _order(self, cells: list[Cell]) -> list[tuple[int, Cell]]:
         """Pass by pass, the cells of each in a random order from the suite's seed."""
@@ -164,10 +169,18 @@ class _Session:
                 )
 
     async def _warm_up(self, cell: Cell, engine: OpenEngine, concurrency: int) -> None:
-        """One batch of the shape to come; its attempts are not kept."""
-        problems = [cell.problems[at % len(cell.problems)] for at in range(concurrency)]
+        """One short batch as wide as those to come; what it says is not kept."""
+        requests = [
+            Request(
+                messages=ask(cell.problems[at % len(cell.problems)]),
+                max_tokens=_WARM_UP_TOKENS,
+                sampling=cell.sampling,
+                seed=at,
+            )
+            for at in range(concurrency)
+        ]
         with self._store.window(None, None, "warmup"):
-            await asyncio.gather(*(self._attempt(cell, p, -1, engine) for p in problems))
+            await asyncio.gather(*(engine.generate(request) for request in requests))
 
     async def _run_pass(self, cell: Cell, number: int, engine: OpenEngine) -> None:
         todo = iter(self._todo(cell, number))
@@ -176,7 +189,8 @@ class _Session:
             for problem in todo:
                 if self._limit_reached():
                     return
-                self._done.append(await self._attempt(cell, problem, number, engine))
+                attempt = await self._attempt(cell, problem, number, engine)
+                self._done.append(attempt)  # looked up only now: a commit replaces the list
 
         with self._store.window(cell.id, number, "whole"):
             committing = asyncio.create_task(self._commit_now_and_then(cell))
@@ -188,12 +202,12 @@ class _Session:
                     task.cancel()
                 await asyncio.gather(committing, *workers, return_exceptions=True)
                 self.commit(cell)
-        if not self.stopped and number == cell.sampling.samples_per_problem - 1:
+        if not self.stopped_by and number == cell.sampling.samples_per_problem - 1:
             self._watcher.finished(cell, self._aides.grade(cell))
 
     def _limit_reached(self) -> bool:
-        self.stopped = self.stopped or self._budget.reached() is not None
-        return self.stopped
+        self.stopped_by = self.stopped_by or self._budget.reached()
+        return self.stopped_by is not None
 
     async def _commit_now_and_then(self, cell: Cell) -> None:
         while True:

@@ -13,6 +13,10 @@ from costbench.errors import TrainError
 from trainers.recipe import SupervisedRecipe
 
 
+_TIED = "lm_head.weight"
+"""Stored once: the output layer is the input embedding."""
+
+
 @dataclass
 class Ledger:
     """What a training has done and used so far, over all its parts."""
@@ -45,13 +49,12 @@ class Checkpoint:
                 "train into another folder with --out, or delete it"
             )
         tensors = load_file(self._folder / found["tensors"])
-        model.load_state_dict(
-            {
-                key.removeprefix("model/"): v
-                for key, v in tensors.items()
-                if key.startswith("model/")
-            }
-        )
+        weights = {
+            k.removeprefix("model/"): v for k, v in tensors.items() if k.startswith("model/")
+        }
+        missing, unexpected = model.load_state_dict(weights, strict=False)
+        if unexpected or set(missing) - {_TIED}:
+            raise TrainError(f"{self._folder}: the checkpoint does not fit the model; delete it")
         for number, optimizer in enumerate(optimizers):
             _restore(optimizer, f"optimizer{number}/", tensors)
         return Ledger(**found["ledger"])
@@ -82,8 +85,7 @@ class Checkpoint:
 
 
 def _weights(model: torch.nn.Module) -> list[tuple[str, torch.Tensor]]:
-    """Each stored once: the output layer is the input embedding."""
-    return [(name, t) for name, t in model.state_dict().items() if name != "lm_head.weight"]
+    return [(name, t) for name, t in model.state_dict().items() if name != _TIED]
 
 
 def _restore(

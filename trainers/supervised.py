@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import GenerationConfig, PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
@@ -109,7 +110,7 @@ class _Steps:
                 group["lr"] = group["initial_lr"] * scale
             optimizer.zero_grad()
         loss = next_token_loss(self._model, batch)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(self._model.parameters(), plan.gradient_clip)
         for optimizer in self._optimizers:
             optimizer.step()
@@ -181,7 +182,8 @@ def next_token_loss(model: Qwen3ForCausalLM, batch: Batch) -> torch.Tensor:
 def export(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
     """An ordinary Hugging Face folder: bfloat16 safetensors, tokenizer, sampling defaults."""
     weights = {name: p.detach().to(torch.bfloat16) for name, p in model.state_dict().items()}
-    copy = Qwen3ForCausalLM(model.config).to(torch.bfloat16)
+    copy: Any = Qwen3ForCausalLM(model.config)
+    copy.to(torch.bfloat16)
     copy.load_state_dict(weights)
     copy.generation_config = GenerationConfig(
         do_sample=True,

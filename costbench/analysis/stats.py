@@ -51,11 +51,12 @@ class Resampling:
         """Resampled ratios of sums of two (problems, passes) tables; inf or NaN where the lower sum is 0."""
         top, bottom = self._sum(over, passes), self._sum(under, passes)
         with np.errstate(divide="ignore", invalid="ignore"):
-            return top / bottom
+            return np.asarray(top / bottom)
 
     def _sum(self, table: Floats, passes: Floats | None) -> Floats:
         by_pass = self.weights @ table
-        return by_pass.sum(axis=1) if passes is None else (by_pass * passes).sum(axis=1)
+        weighted = by_pass if passes is None else by_pass * passes
+        return np.asarray(weighted.sum(axis=1))
 
 
 def table_of(values: Floats, problem: Ints, sample: Ints, shape: tuple[int, int]) -> Floats:

@@ -98,7 +98,7 @@ class Batcher:
         first = self._waiting.get()
         if first is None:
             return None
-        batch, others = [first], []
+        batch, others = [first], list[_Pending]()
         deadline = time.monotonic() + _GATHER_S
         while len(batch) < self._max_batch_size:
             try:

@@ -49,7 +49,7 @@ class Row:
         return self.prompt_ids + self.tokens
 
 
-class EachRowEndsByItself(StoppingCriteria):  # type: ignore[misc]
+class EachRowEndsByItself(StoppingCriteria):
     """Called by `generate` after every step: hands each token to its row and reports who is done."""
 
     def __init__(

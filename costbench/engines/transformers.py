@@ -50,7 +50,7 @@ class TransformersEngine(Component):
         dtype = self.dtype if self.dtype != "auto" or device == "cuda" else "float32"
         try:
             tokenizer = AutoTokenizer.from_pretrained(str(path), revision=revision)
-            loaded = AutoModelForCausalLM.from_pretrained(
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
                 str(path), revision=revision, dtype=dtype, use_safetensors=True
             )
         except (OSError, ValueError, ImportError) as error:

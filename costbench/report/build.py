@@ -37,7 +37,7 @@ def build_report(
     comparisons = []
     for members in _comparable(run):
         figures = _figures(run, members, machine, pricing.book)
-        places = place_on_frontier([figure.draws for figure in figures])
+        places = place_on_frontier(figures)
         cells += [cell_report(figure, place) for figure, place in zip(figures, places, strict=True)]
         comparisons += compare_cells(figures, baseline, margin)
     order = {record.id: at for at, record in enumerate(run.cells)}

@@ -25,5 +25,5 @@ EXPLANATIONS: Mapping[str, str] = {
 
 
 def explain(code: str) -> str:
-    """The sentence for a code."""
-    return EXPLANATIONS[code]
+    """The sentence for a code; a code of someone else's meter stands for itself."""
+    return EXPLANATIONS.get(code, code.replace("_", " "))

@@ -34,6 +34,7 @@ def cell_report(figures: CellFigures, place: dict[FrontierMetric, OnFrontier]) -
     joules, duration_s = figures.energy.joules, sum(w.duration_s for w in record.windows)
     output = record.columns["output_tokens"]
     reasons = energy_reasons(figures.energy, duration_s)
+    money, carbon = _money_facts(priced), _carbon_facts(priced, joules)
     return CellReport(
         cell=record.id,
         group=spec["group"],
@@ -89,13 +90,13 @@ def cell_report(figures: CellFigures, place: dict[FrontierMetric, OnFrontier]) -
             quality=quality_of(reasons),
             reasons=reasons,
         ),
-        usd=_money_facts(priced),
-        gco2e=_carbon_facts(priced, joules),
+        usd=money,
+        gco2e=carbon,
         windows=Windows(whole=WindowFacts(joules=joules, duration_s=duration_s)),
         length_control=_length_control(figures),
         on_frontier=place,
         by_level=_by_level(figures),
-        caveats=caveats_of(figures.record, reasons, _money_reason(priced), _grid_reason(priced)),
+        caveats=caveats_of(record, reasons, *money.reasons, *carbon.reasons),
     )
 
 

@@ -1,8 +1,7 @@
 """The columns of the results table, the same on the console and in Markdown."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Self
 
 from costbench.report import wording
@@ -10,6 +9,9 @@ from costbench.report.contract import CellReport, E, FrontierMetric, OnFrontier,
 from costbench.report.sections import Section
 from costbench.report.sentences import Footnotes
 from costbench.report.wording import NA, Scale
+from costbench.types import Provenance
+
+Cells = Sequence[CellReport]
 
 ON_FRONTIER = "●"
 
@@ -30,6 +32,11 @@ class Column:
     dispensable: int
     """0 always stays; where room is short, the highest goes first."""
     is_text: bool = False
+
+    @property
+    def is_unknown(self) -> bool:
+        """Nothing but "n/a"."""
+        return all(cell == NA for cell in self.cells)
 
 
 @dataclass(frozen=True)
@@ -61,26 +68,28 @@ def columns(report: Report, section: Section, footnotes: Footnotes) -> tuple[Col
     """Everything a table can show of a section, in order of reading."""
     scales = Scales.of(report)
     metric = frontier_metric(report)
-
-    def column(
-        name: str, unit: str, write: Callable[[CellReport], str], dispensable: int, *, text: bool = False
-    ) -> Column:
-        cells = tuple(write(cell) for cell in section.cells)
-        unknown = dispensable and all(cell == NA for cell in cells)
-        return Column(name, unit, cells, dispensable + 10 if unknown else dispensable, text)
-
+    cells = section.cells
+    time = scales.machine_time
+    latency = tuple(_latency(cell, scales.latency) for cell in cells)
+    times = tuple(wording.center(c.machine_seconds_per_correct, time.factor) for c in cells)
     every = (
-        column("model", "", lambda c: wording.clean(c.model), 0, text=True),
-        column("policy", "@budget", section.policy, 0, text=True),
-        column("accuracy", "% [95 %]", lambda c: wording.percent(c.accuracy), 0),
-        column("output", "tokens", lambda c: wording.center(c.output_tokens), 3),
-        column("latency", f"p50 / p95 {scales.latency.unit}", partial(_latency, scales.latency), 5),
-        column(scales.joules.unit, "/ attempt", partial(_joules, scales.joules), 4),
-        column(*_header(scales.usd, "correct"), partial(_usd, scales.usd), 1),
-        column(*_header(scales.gco2e, "correct"), partial(_gco2e, scales.gco2e), 7),
-        column("machine", scales.machine_time.per("correct"), partial(_time, scales.machine_time), 6),
-        column("frontier", _FRONTIER_NAMES[metric], partial(_frontier, metric), 2, text=True),
-        column("notes", "", footnotes.of, 0, text=True),
+        Column("model", "", tuple(wording.clean(c.model) for c in cells), 0, is_text=True),
+        Column("policy", "@budget", tuple(map(section.policy, cells)), 0, is_text=True),
+        Column("accuracy", "% [95 %]", tuple(wording.percent(c.accuracy) for c in cells), 0),
+        Column("output", "tokens", tuple(wording.center(c.output_tokens) for c in cells), 3),
+        Column("latency", f"p50 / p95 {scales.latency.unit}", latency, 5),
+        _joules(cells, scales.joules),
+        _usd(cells, scales.usd),
+        _gco2e(cells, scales.gco2e),
+        Column("machine", time.per("correct"), times, 6),
+        Column(
+            "frontier",
+            _FRONTIER_NAMES[metric],
+            tuple(_frontier(c, metric) for c in cells),
+            2,
+            is_text=True,
+        ),
+        Column("notes", "", tuple(map(footnotes.of, cells)), 0, is_text=True),
     )
     return tuple(column for column in every if _says_something(column, section))
 
@@ -100,12 +109,7 @@ def _says_something(column: Column, section: Section) -> bool:
     return any(column.cells)
 
 
-def _header(scale: Scale, per: str) -> tuple[str, str]:
-    name, _, unit = scale.per(per).partition(" ")
-    return name, unit
-
-
-def _latency(scale: Scale, cell: CellReport) -> str:
+def _latency(cell: CellReport, scale: Scale) -> str:
     spread: Spread = cell.latency_s
     if spread.p50 is None and spread.p95 is None:
         return NA
@@ -113,30 +117,38 @@ def _latency(scale: Scale, cell: CellReport) -> str:
     return " / ".join(wording.center(each, scale.factor) for each in both)
 
 
-def _joules(scale: Scale, cell: CellReport) -> str:
-    text = wording.center(cell.joules_per_attempt, scale.factor)
-    return wording.marked(text, cell.energy.provenance)
+def _joules(cells: Cells, scale: Scale) -> Column:
+    texts = [wording.center(cell.joules_per_attempt, scale.factor) for cell in cells]
+    return _marked(scale.per("attempt"), texts, [cell.energy.provenance for cell in cells], 4)
 
 
-def _usd(scale: Scale, cell: CellReport) -> str:
-    text = wording.estimate(cell.usd_per_correct, scale.factor)
-    return wording.marked(text, cell.usd.provenance)
+def _usd(cells: Cells, scale: Scale) -> Column:
+    texts = [wording.estimate(cell.usd_per_correct, scale.factor) for cell in cells]
+    return _marked(scale.per("correct"), texts, [cell.usd.provenance for cell in cells], 1)
 
 
-def _gco2e(scale: Scale, cell: CellReport) -> str:
-    text = wording.center(cell.gco2e_per_correct, scale.factor)
-    return wording.marked(text, cell.gco2e.provenance)
+def _gco2e(cells: Cells, scale: Scale) -> Column:
+    texts = [wording.center(cell.gco2e_per_correct, scale.factor) for cell in cells]
+    return _marked(scale.per("correct"), texts, [cell.gco2e.provenance for cell in cells], 7)
 
 
-def _time(scale: Scale, cell: CellReport) -> str:
-    return wording.center(cell.machine_seconds_per_correct, scale.factor)
+def _marked(
+    unit: str, texts: Sequence[str], provenances: Sequence[Provenance], dispensable: int
+) -> Column:
+    """A column whose figures say where they come from: once in the header where all agree."""
+    pairs = list(zip(texts, provenances, strict=True))
+    shared = {provenance for text, provenance in pairs if text != NA}
+    name, _, per = unit.partition(" ")
+    if len(shared) == 1:
+        return Column(wording.marked(name, shared.pop()), per, tuple(texts), dispensable)
+    return Column(name, per, tuple(wording.marked(*pair) for pair in pairs), dispensable)
 
 
 def _place(cell: CellReport, metric: FrontierMetric) -> OnFrontier:
     return cell.on_frontier.get(metric, OnFrontier(now=None, probability=None))
 
 
-def _frontier(metric: FrontierMetric, cell: CellReport) -> str:
+def _frontier(cell: CellReport, metric: FrontierMetric) -> str:
     place = _place(cell, metric)
     if place.now is None:
         return NA

@@ -18,20 +18,23 @@ from costbench.report.wording import clean, csv_safe
 from costbench.types import Frozen
 
 Row = dict[str, Any]
+_OF_RUN = ("suite", "run", "protocol", "window", "method_version")
 
 
 def render_csv(report: Report) -> str:
     """Every scalar figure of every cell, an empty field where nothing is known."""
     import pandas as pd
 
-    rows = [{name: _written(value) for name, value in _row(report, c).items()} for c in report.cells]
+    rows = [
+        {name: _written(value) for name, value in _row(report, c).items()} for c in report.cells
+    ]
     # As objects, so that a count beside an empty field stays a whole number.
     frame = pd.DataFrame(rows, dtype=object)
     return frame.to_csv(index=False, lineterminator="\n")
 
 
 def _row(report: Report, cell: CellReport) -> Row:
-    row: Row = {name: getattr(report, name) for name in ("suite", "run", "protocol", "window")}
+    row: Row = {name: getattr(report, name) for name in _OF_RUN}
     for name, value in cell:
         row |= _SPECIAL[name](name, value) if name in _SPECIAL else _columns(name, value)
     return row
@@ -57,7 +60,9 @@ def _load(name: str, load: Mapping[str, Any]) -> Row:
 
 
 def _source(name: str, facts: Frozen) -> Row:
-    return {key: value for key, value in _columns(name, facts).items() if not isinstance(value, dict)}
+    return {
+        key: value for key, value in _columns(name, facts).items() if not isinstance(value, dict)
+    }
 
 
 def _windows(name: str, windows: Windows) -> Row:

@@ -34,11 +34,11 @@ def quality_of(reasons: tuple[str, ...]) -> Quality:
     return "unreliable" if "unreliable_window" in reasons else "degraded"
 
 
-def caveats_of(record: CellRecord, energy: tuple[str, ...], *others: str | None) -> tuple[str, ...]:
+def caveats_of(record: CellRecord, energy: tuple[str, ...], *others: str) -> tuple[str, ...]:
     """All doubts about a cell, energy's first."""
     outcomes, attempts = record.columns["outcome"], max(1, record.attempts)
     planned = record.problems * int(record.spec["sampling"]["samples_per_problem"])
-    found = [*energy, *(other for other in others if other)]
+    found = [*energy, *others]
     if np.isin(outcomes, (UNGRADED, ERROR)).sum() / attempts > _MANY_UNGRADED:
         found.append("many_ungraded")
     if (outcomes == TRUNCATED).sum() / attempts > _MANY_TRUNCATED:

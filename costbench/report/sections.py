@@ -22,7 +22,7 @@ class Section:
 
     @property
     def place(self) -> str:
-        """ "embedded · arithmetic"."""
+        """Group and dataset."""
         return f"{clean(self.group)} · {clean(self.dataset)}"
 
     @property
@@ -31,12 +31,12 @@ class Section:
         first = self.cells[0]
         parts = [self.place]
         if len(self.models) == 1:
-            parts.append(f"model {clean(first.model)}")
+            parts.append(clean(first.model))
         parts.append(f"{first.problems} problems x {first.samples} samples")
         return " · ".join(parts)
 
     def policy(self, cell: CellReport) -> str:
-        """ "truncation@64", with its load where the section holds several."""
+        """As truncation@64, with its load where the section holds several."""
         label = clean(cell.policy) + ("" if cell.budget is None else f"@{cell.budget}")
         loads = [other.load for other in self.cells]
         return label if all(load == loads[0] for load in loads) else f"{label} {_load(cell.load)}"

@@ -7,7 +7,7 @@ from typing import Any, Self
 from costbench.report import wording
 from costbench.report.caveats import explain
 from costbench.report.contract import CellReport, Comparison, E, Report
-from costbench.report.sections import Section, sections
+from costbench.report.sections import sections
 from costbench.report.wording import PROVENANCE, clean
 from costbench.types import Provenance
 
@@ -19,6 +19,8 @@ _COST_NAMES = {
     "output_tokens": "output tokens",
 }
 """Costs worth comparing in words; the first one that is known is used."""
+
+_SOURCES = {"joules": "modelled_not_measured", "usd": "assumed_price", "gco2e": "assumed_grid"}
 
 
 @dataclass(frozen=True)
@@ -32,14 +34,14 @@ class Footnotes:
     @classmethod
     def to(cls, report: Report) -> Self:
         """The caveats of a report in the order of their first row."""
-        codes = dict.fromkeys(code for cell in report.cells for code in cell.caveats)
-        everywhere = tuple(c for c in codes if all(c in cell.caveats for cell in report.cells))
+        codes = dict.fromkeys(code for cell in report.cells for code in _doubts(cell))
+        everywhere = tuple(c for c in codes if all(c in _doubts(cell) for cell in report.cells))
         some = [code for code in codes if code not in everywhere]
         return cls(everywhere, dict(zip(some, _LETTERS, strict=False)))
 
     def of(self, cell: CellReport) -> str:
         """The letters of one row."""
-        return " ".join(letter for code, letter in self.letters.items() if code in cell.caveats)
+        return " ".join(letter for code, letter in self.letters.items() if code in _doubts(cell))
 
     @property
     def lines(self) -> tuple[tuple[str, str], ...]:
@@ -53,7 +55,8 @@ class Against:
     """Comparisons with one baseline, in words."""
 
     baseline: str
-    lines: tuple[str, ...]
+    lines: tuple[tuple[str, str], ...]
+    """A candidate, and how it compares."""
 
 
 def signs(report: Report) -> tuple[tuple[str, str], ...]:
@@ -70,18 +73,17 @@ def signs(report: Report) -> tuple[tuple[str, str], ...]:
 
 def comparisons(report: Report) -> tuple[Against, ...]:
     """Each candidate against its baseline: what it costs per correct answer, and its accuracy."""
-    names = _names(report)
+    parts = sections(report)
+    names = {cell.cell: part.name(cell) for part in parts for cell in part.cells}
+    places = {cell.cell: f" in {part.place}" for part in parts for cell in part.cells}
     cost = _cost_metric(report.comparisons)
-    pairs = dict.fromkeys((each.baseline, each.candidate) for each in report.comparisons)
-    found: dict[str, list[str]] = {}
-    for baseline, candidate in pairs:
-        about = {c.metric: c for c in report.comparisons if (c.baseline, c.candidate) == (baseline, candidate)}
-        base, other = names.get(baseline, clean(baseline)), names.get(candidate, clean(candidate))
-        parts = [_cost_words(about[cost], base)] if cost in about else []
-        parts += [_accuracy_words(about["accuracy"])] if "accuracy" in about else []
-        if parts:
-            found.setdefault(base, []).append(f"{other}: {'; '.join(parts)}")
-    return tuple(Against(base, tuple(lines)) for base, lines in found.items())
+    found: dict[str, list[tuple[str, str]]] = {}
+    for baseline, candidate in dict.fromkeys((c.baseline, c.candidate) for c in report.comparisons):
+        words = _compared(report.comparisons, (baseline, candidate), cost)
+        place = places.get(baseline, "") if len(parts) > 1 else ""
+        against = names.get(baseline, clean(baseline)) + place
+        found.setdefault(against, []).append((names.get(candidate, clean(candidate)), words))
+    return tuple(Against(baseline, tuple(lines)) for baseline, lines in found.items())
 
 
 def prices(report: Report) -> str:
@@ -100,8 +102,10 @@ def prices(report: Report) -> str:
 
 
 def machine(report: Report) -> str:
-    """ "1x NVIDIA H200", or "2-core AMD EPYC (no GPU)"."""
+    """A few words for it: 1x NVIDIA H200, or 2-core AMD EPYC (no GPU)."""
     known = report.machine
+    if known.get("label"):
+        return clean(str(known["label"]))
     gpus = _gpu_names(report)
     if gpus:
         return clean(f"{len(gpus)}x {gpus[0]}")
@@ -113,6 +117,13 @@ def first_sentence(text: str) -> str:
     """Up to the first full stop that ends a sentence."""
     head, stop, _ = text.partition(". ")
     return clean(head + "." if stop else text)
+
+
+def source_caveats(report: Report, cost: str) -> tuple[str, ...]:
+    """What the caveats say of where a cost comes from, for a caption."""
+    code = _SOURCES.get(cost)
+    said = any(code in _doubts(cell) for cell in report.cells)
+    return (explain(code),) if code and said else ()
 
 
 def left_out(report: Report) -> tuple[tuple[str, str], ...]:
@@ -128,14 +139,16 @@ def notes(report: Report) -> tuple[str, ...]:
     return tuple(map(clean, (*(() if report.complete else (unfinished,)), *report.notes)))
 
 
-def _names(report: Report) -> dict[str, str]:
-    parts = sections(report)
-    return {cell.cell: _full_name(part, cell, parts) for part in parts for cell in part.cells}
+def _doubts(cell: CellReport) -> tuple[str, ...]:
+    """Those about money and carbon are with their figures, not among the cell's caveats."""
+    return (*cell.caveats, *cell.usd.reasons, *cell.gco2e.reasons)
 
 
-def _full_name(section: Section, cell: CellReport, among: tuple[Section, ...]) -> str:
-    name = section.name(cell)
-    return name if len(among) == 1 else f"{name} ({section.place})"
+def _compared(found: Iterable[Comparison], pair: tuple[str, str], cost: str | None) -> str:
+    about = {each.metric: each for each in found if (each.baseline, each.candidate) == pair}
+    parts = [_cost_words(about[cost])] if cost in about else []
+    parts += [_accuracy_words(about["accuracy"])] if "accuracy" in about else []
+    return "; ".join(parts) or wording.NA
 
 
 def _cost_metric(found: Iterable[Comparison]) -> str | None:
@@ -143,12 +156,12 @@ def _cost_metric(found: Iterable[Comparison]) -> str | None:
     return next((metric for metric in _COST_NAMES if metric in known), None)
 
 
-def _cost_words(found: Comparison, baseline: str) -> str:
+def _cost_words(found: Comparison) -> str:
     name = _COST_NAMES[found.metric]
     if found.ratio.value is None:
         reason = found.ratio.reason or "not known"
         return f"{name} {wording.NA} ({clean(reason).replace('_', ' ')})"
-    return f"{name} {_times(found.ratio)} of {baseline} ({_verdict(found)})"
+    return f"{name} {_times(found.ratio)} ({_verdict(found)})"
 
 
 def _times(ratio: E) -> str:
@@ -167,7 +180,7 @@ def _accuracy_words(found: Comparison) -> str:
     text = f"accuracy {wording.points(change)}"
     if change.low is None or change.high is None or not change.low < 0 < change.high:
         return text
-    return f"{text}, a loss above {-100 * change.low:.1f} points is excluded"
+    return f"{text}, a loss above {-100 * change.low:.1f} is excluded"
 
 
 def _machine_price(price: dict[str, Any]) -> str:

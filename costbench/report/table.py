@@ -1,6 +1,9 @@
 """The report on a console, or in a pipe."""
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from costbench.report import sentences
@@ -8,6 +11,7 @@ from costbench.report.columns import Column, columns
 from costbench.report.contract import Report
 from costbench.report.sections import Section, sections
 from costbench.report.sentences import Footnotes
+from costbench.report.wording import short
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -15,7 +19,13 @@ if TYPE_CHECKING:
 
 _MOST_COMPARISONS = 10
 _GAP = 2
+_NAME_LENGTHS = (40, 28, 20, 12)
+"""How long a model's name may be: the first that leaves room for the columns below."""
+_ESSENTIAL = 2
+"""Up to this rank a column is worth a shortened name."""
 _ASCII = str.maketrans({"·": "-", "●": "o", "…": "~"})
+_NARROWEST = 20
+_UNBROKEN = "\u00a0"
 
 
 def print_table(report: Report, console: "Console") -> None:
@@ -27,30 +37,45 @@ def print_table(report: Report, console: "Console") -> None:
         _print_section(report, section, fitting, console)
         hidden |= dict.fromkeys(f"{each.name} {each.unit}".strip() for each in dropped)
     if hidden:
-        _print_line(f"Not shown at this width: {', '.join(hidden)}.", console)
-    _print_list("", [*sentences.signs(report), *footnotes.lines], console)
+        listed = ", ".join(hidden)
+        _print_list(
+            [("", f"Not shown at this width: {listed}. All figures: --format csv.")], console
+        )
+    _print_list([*sentences.signs(report), *footnotes.lines], console)
     _print_comparisons(report, console)
-    _print_list("", [("prices", sentences.prices(report)), *sentences.left_out(report)], console)
-    _print_list("", [("note", note) for note in sentences.notes(report)], console)
+    rest = [("prices", sentences.prices(report)), *sentences.left_out(report)]
+    _print_list([*rest, *(("note", note) for note in sentences.notes(report))], console)
 
 
-def _fitting(
-    every: Sequence[Column], width: int
-) -> tuple[tuple[Column, ...], tuple[Column, ...]]:
+def _fitting(every: Sequence[Column], width: int) -> tuple[tuple[Column, ...], tuple[Column, ...]]:
     """The columns that fit side by side, and those given up for them."""
     kept = list(every)
-    while sum(_width(column) + _GAP for column in kept) - _GAP > width:
-        least = max(kept, key=lambda column: column.dispensable)
+    for longest in _NAME_LENGTHS:
+        kept = [_shortened(column, longest) for column in every]
+        if _width([column for column in kept if column.dispensable <= _ESSENTIAL]) <= width:
+            break
+    dropped = []
+    while _width(kept) > width:
+        least = max(kept, key=lambda column: (column.is_unknown, column.dispensable))
         if least.dispensable == 0:
             break
         kept.remove(least)
-    return tuple(kept), tuple(column for column in every if column not in kept)
+        dropped.append(least)
+    return tuple(kept), tuple(dropped)
 
 
-def _width(column: Column) -> int:
+def _width(columns: Sequence[Column]) -> int:
     from rich.cells import cell_len
 
-    return max(map(cell_len, (column.name, column.unit, *column.cells)))
+    each = (max(map(cell_len, (c.name, c.unit, *c.cells))) for c in columns)
+    return sum(each) + _GAP * (len(columns) - 1)
+
+
+def _shortened(column: Column, longest: int) -> Column:
+    if not column.is_text:
+        return column
+    limit = longest if column.name == "model" else _NAME_LENGTHS[0]
+    return replace(column, cells=tuple(short(cell, limit) for cell in column.cells))
 
 
 def _print_section(
@@ -61,7 +86,7 @@ def _print_section(
 
     title = f"{section.title} · {report.window} windows · protocol {report.protocol}"
     console.print(_text(title, console, "bold"))
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, _GAP, 0, 0), show_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, _GAP - 1, 0, 0), show_edge=False)
     for column in shown:
         header = _text(f"{column.name}\n{column.unit}", console, "bold")
         table.add_column(
@@ -75,36 +100,33 @@ def _print_section(
 
 def _print_comparisons(report: Report, console: "Console") -> None:
     room = _MOST_COMPARISONS
-    total = 0
-    for against in sentences.comparisons(report):
-        shown = against.lines[:room]
-        room -= len(shown)
-        total += len(against.lines)
+    found = sentences.comparisons(report)
+    for against in found:
+        shown, room = against.lines[:room], room - min(room, len(against.lines))
         if shown:
             title = f"Against {against.baseline} (95 % intervals, paired by problem):"
-            _print_list(title, [("", line) for line in shown], console)
-    if total > _MOST_COMPARISONS:
-        _print_line(f"{total - _MOST_COMPARISONS} more are in report.md and report.json.", console)
+            console.print(_text(title, console))
+            _print_list(shown, console)
+    more = sum(len(against.lines) for against in found) - _MOST_COMPARISONS
+    if more > 0:
+        _print_list([("", f"{more} more comparisons: --format md.")], console)
 
 
-def _print_list(title: str, lines: Iterable[tuple[str, str]], console: "Console") -> None:
+def _print_list(lines: Sequence[tuple[str, str]], console: "Console") -> None:
     """A mark and a sentence per line; a sentence that needs more lines stays beside its mark."""
-    from rich.table import Table
-
-    grid = Table.grid(padding=(0, 1))
-    grid.add_column(no_wrap=True)
-    grid.add_column(overflow="fold")
-    for mark, sentence in lines:
-        grid.add_row(_text(mark, console, "bold"), _text(sentence, console))
-    if title:
-        _print_line(title, console)
-    if grid.row_count:
-        console.print(grid)
+    marks = [short(mark, _NAME_LENGTHS[0]) for mark, _ in lines]
+    indent = max(map(len, marks), default=0) + _GAP
+    for mark, (_, sentence) in zip(marks, lines, strict=True):
+        wrapped = wrap(
+            re.sub(r", (?=[^\[\]]*\])", f",{_UNBROKEN}", sentence),  # intervals stay in one piece
+            width=max(console.width, indent + _NARROWEST),
+            initial_indent=mark.ljust(indent) if mark else "",
+            subsequent_indent=" " * indent if mark else "",
+            break_on_hyphens=False,
+        )
+        console.print(_text("\n".join(wrapped).replace(_UNBROKEN, " "), console))
+    if lines:
         console.print()
-
-
-def _print_line(line: str, console: "Console") -> None:
-    console.print(_text(line, console))
 
 
 def _text(text: str, console: "Console", style: str = "") -> "Text":

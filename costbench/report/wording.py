@@ -28,10 +28,10 @@ class Scale:
     """Multiplies a figure in SI (or USD, or gCO2e) per one."""
     unit: str
     count: str = ""
-    """ "1k" where the figure is for so many at once."""
+    """Such as "1k", where the figure is for so many at once."""
 
     def per(self, one: str, many: str | None = None) -> str:
-        """ "J / attempt", or "USD / 1k attempts" where the figure is for many at once."""
+        """As "J / attempt", or "USD / 1k attempts" where the figure is for many at once."""
         return f"{self.unit} / {self.count} {many or one}" if self.count else f"{self.unit} / {one}"
 
 
@@ -85,7 +85,7 @@ def number(value: float | None) -> str:
 
 
 def estimate(figure: E, scale: float = 1.0) -> str:
-    """ "0.912 [0.894, 0.928]", or "> 3.10" where only a lower bound is known."""
+    """As "0.912 [0.894, 0.928]", or "> 3.10" where only a lower bound is known."""
     if figure.value is None:
         return NA if figure.low is None else f"> {number(figure.low * scale)}"
     value, low, high = (_scaled(x, scale) for x in (figure.value, figure.low, figure.high))
@@ -126,6 +126,14 @@ def marked(text: str, provenance: Provenance) -> str:
 def clean(text: str) -> str:
     """A name from outside, safe to show: what cannot be seen becomes a visible escape."""
     return "".join(_escaped(char) if _is_unseen(char) else char for char in text)
+
+
+def short(name: str, longest: int) -> str:
+    """A long name without its middle: what tells names apart is mostly at the end."""
+    if len(name) <= longest:
+        return name
+    tail = longest // 2
+    return f"{name[: longest - tail - 1]}…{name[-tail:]}"
 
 
 def csv_safe(cell: object) -> object:

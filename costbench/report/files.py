@@ -1,0 +1,46 @@
+"""The report as files, in a folder of its own."""
+
+from pathlib import Path
+
+from costbench.errors import StoreError
+from costbench.report.contract import Report
+from costbench.report.csv import render_csv
+from costbench.report.markdown import render_markdown
+from costbench.report.plot_data import XAxis
+
+
+def write_report(report: Report, folder: Path, *, x: XAxis, pareto: bool) -> list[Path]:
+    """Write report.json, report.md and table.csv, and with `pareto` the plot as pareto.svg and .png.
+
+    Raises StoreError where the folder cannot be written, CostbenchError where `x` is not known.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"{folder}: cannot be made: {error.strerror}; name another with --out"
+        ) from error
+    plots = _plots(report, folder, x) if pareto else []
+    texts = {
+        "report.json": report.model_dump_json(indent=2) + "\n",
+        "report.md": render_markdown(report, plots[0].name if plots else None),
+        "table.csv": render_csv(report),
+    }
+    written = [_write(folder / name, text) for name, text in texts.items()]
+    return [*written, *plots]
+
+
+def _plots(report: Report, folder: Path, x: XAxis) -> list[Path]:
+    from costbench.report.plot import write_plots
+
+    return write_plots(report, folder, x)
+
+
+def _write(path: Path, text: str) -> Path:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise StoreError(
+            f"{path}: cannot be written: {error.strerror}; name another folder with --out"
+        ) from error
+    return path

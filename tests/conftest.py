@@ -1,0 +1,30 @@
+"""What every test can use."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-golden", action="store_true", help="Rewrite tests/golden with what comes out now."
+    )
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Compares a text with the one that was reviewed, line by line but for blanks at their ends."""
+
+    def compare(name: str, text: str) -> None:
+        lines = [line.rstrip() for line in text.splitlines()]
+        path = GOLDEN / name
+        if request.config.getoption("--update-golden"):
+            path.parent.mkdir(exist_ok=True)
+            path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        assert path.exists(), f"{path} is missing: write it with pytest --update-golden"
+        assert lines == path.read_text(encoding="utf-8").splitlines()
+
+    return compare

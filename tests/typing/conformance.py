@@ -1,0 +1,19 @@
+"""For mypy only: every built-in fits its protocol, so that a renamed verb fails the check."""
+
+from costbench.datasets.arithmetic import Arithmetic
+from costbench.datasets.jsonl import Jsonl
+from costbench.engines.transformers import TransformersEngine
+from costbench.graders.exact import ExactGrader
+from costbench.graders.math import MathGrader
+from costbench.interfaces import Dataset, Engine, Grader, Meter, Policy
+from costbench.metering.codecarbon import CodeCarbonMeter
+from costbench.metering.nvml import NvmlMeter
+from costbench.policies.budget_forcing import BudgetForcing
+from costbench.policies.truncation import Truncation
+from costbench.policies.unconstrained import Unconstrained
+
+datasets: tuple[type[Dataset], ...] = (Arithmetic, Jsonl)
+engines: tuple[type[Engine], ...] = (TransformersEngine,)
+policies: tuple[type[Policy], ...] = (Unconstrained, Truncation, BudgetForcing)
+meters: tuple[type[Meter], ...] = (NvmlMeter, CodeCarbonMeter)
+graders: tuple[type[Grader], ...] = (ExactGrader, MathGrader)
