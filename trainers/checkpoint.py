@@ -12,7 +12,6 @@ from safetensors.torch import load_file, save_file
 from costbench.errors import TrainError
 from trainers.recipe import SupervisedRecipe
 
-
 _TIED = "lm_head.weight"
 """Stored once: the output layer is the input embedding."""
 

@@ -7,10 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from costbench.datasets.prompting import DEFAULT_TEMPLATE, Template, fill
 from costbench.errors import SuiteError
 from costbench.types import Component, Problem
-
-INSTRUCTION = "Please reason step by step, and put your final answer within \\boxed{}."
 
 
 class Jsonl(Component):
@@ -27,7 +26,7 @@ class Jsonl(Component):
     answer: str = "answer"
     level: str | None = "level"
     """Column with a difficulty, used where it is there."""
-    prompt: str = "{question}\n" + INSTRUCTION
+    prompt: Template = DEFAULT_TEMPLATE
     """The user's turn; {question} stands for the question."""
 
     @field_validator("path", mode="after")
@@ -35,13 +34,6 @@ class Jsonl(Component):
     def _from_suite_folder(cls, path: Path, info: ValidationInfo) -> Path:
         folder = (info.context or {}).get("folder")
         return path if folder is None or path.is_absolute() else Path(folder) / path
-
-    @field_validator("prompt", mode="after")
-    @classmethod
-    def _asks(cls, prompt: str) -> str:
-        if "{question}" not in prompt:
-            raise ValueError("a prompt needs {question} in it")
-        return prompt
 
     def load(self) -> Iterator[Problem]:
         """Problem by problem; raises SuiteError with the line for anything that is not one."""
@@ -98,7 +90,7 @@ class Jsonl(Component):
         return Problem(
             id=str(name),
             question=question,
-            prompt=self.prompt.replace("{question}", question),
+            prompt=fill(self.prompt, question),
             answer=None if answer is None else str(answer),
             level=level if isinstance(level, int) else None,
         )

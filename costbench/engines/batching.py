@@ -53,6 +53,7 @@ class Batcher:
         self._waiting: queue.Queue[_Pending | None] = queue.Queue()
         self._thread = threading.Thread(target=self._work, name="costbench-engine", daemon=True)
         self._broken: EngineError | None = None
+        self._closing = threading.Event()
         self.versions = {"torch": torch.__version__, "transformers": transformers.__version__}
         self.gpus = 1 if model.device.type == "cuda" else 0
 
@@ -66,6 +67,7 @@ class Batcher:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._closing.set()
         self._waiting.put(None)
         self._thread.join()
 
@@ -127,7 +129,7 @@ class Batcher:
 
         rows, cache = [pending.row for pending in batch], None
         settings = self._settings(batch[0].request.sampling or Sampling())
-        while rows:
+        while rows and not self._closing.is_set():
             out = self._decode(rows, cache, settings, hand_over)
             left = [at for at, row in enumerate(rows) if row.finish is None]
             if left and len(left) < len(rows):
@@ -154,7 +156,9 @@ class Batcher:
                 generation_config=GenerationConfig(
                     max_new_tokens=min(steps, _STEPS_BEFORE_COMPACTION), **settings
                 ),
-                stopping_criteria=[EachRowEndsByItself(rows, self._renderer.end_ids, hand_over)],
+                stopping_criteria=[
+                    EachRowEndsByItself(rows, self._renderer.end_ids, hand_over, self._closing)
+                ],
                 return_dict_in_generate=True,
             )
 

@@ -1,5 +1,6 @@
 """Rows of a static batch: when each one is done, and what came out of it."""
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -53,11 +54,16 @@ class EachRowEndsByItself(StoppingCriteria):
     """Called by `generate` after every step: hands each token to its row and reports who is done."""
 
     def __init__(
-        self, rows: Sequence[Row], end_ids: frozenset[int], on_done: Callable[[Row, float], None]
+        self,
+        rows: Sequence[Row],
+        end_ids: frozenset[int],
+        on_done: Callable[[Row, float], None],
+        closing: threading.Event,
     ) -> None:
         self._rows = rows
         self._end_ids = end_ids
         self._on_done = on_done
+        self._closing = closing
 
     def __call__(self, input_ids: torch.Tensor, scores: Any, **kwargs: Any) -> torch.Tensor:
         """Which rows are done, as `generate` wants to know after every step."""
@@ -67,5 +73,6 @@ class EachRowEndsByItself(StoppingCriteria):
         for row, token in zip(self._rows, tokens, strict=True):
             if row.finish is None and row.accept(token, now_s, self._end_ids):
                 self._on_done(row, now_s)
-        done = [row.finish is not None for row in self._rows]
+        closing = self._closing.is_set()  # nobody waits for the rest any more
+        done = [closing or row.finish is not None for row in self._rows]
         return torch.tensor(done, device=input_ids.device)

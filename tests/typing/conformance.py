@@ -1,6 +1,7 @@
 """For mypy only: every built-in fits its protocol, so that a renamed verb fails the check."""
 
 from costbench.datasets.arithmetic import Arithmetic
+from costbench.datasets.hub import Hub
 from costbench.datasets.jsonl import Jsonl
 from costbench.engines.transformers import TransformersEngine
 from costbench.graders.exact import ExactGrader
@@ -12,7 +13,7 @@ from costbench.policies.budget_forcing import BudgetForcing
 from costbench.policies.truncation import Truncation
 from costbench.policies.unconstrained import Unconstrained
 
-datasets: tuple[type[Dataset], ...] = (Arithmetic, Jsonl)
+datasets: tuple[type[Dataset], ...] = (Arithmetic, Hub, Jsonl)
 engines: tuple[type[Engine], ...] = (TransformersEngine,)
 policies: tuple[type[Policy], ...] = (Unconstrained, Truncation, BudgetForcing)
 meters: tuple[type[Meter], ...] = (NvmlMeter, CodeCarbonMeter)

@@ -1,0 +1,5 @@
+"""`python -m costbench`."""
+
+from costbench.cli import main
+
+main(prog_name="costbench")

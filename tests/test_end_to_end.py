@@ -1,0 +1,153 @@
+"""The main job as a user runs it: real model, real clock, real meter, in processes of their own."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from small_suite import write_small_suite
+
+COMMAND = (sys.executable, "-m", "costbench")
+
+
+def costbench(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *arguments], cwd=folder, capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a finished run of the small suite."""
+    folder = tmp_path_factory.mktemp("finished")
+    write_small_suite(folder)
+    done = costbench(folder, "run", "small.yaml")
+    assert done.returncode == 0, done.stderr
+    assert "unconstrained" in done.stdout
+    assert "skipped needs-a-gpu: " in done.stderr
+    assert "accuracy" in done.stderr
+    return folder
+
+
+def report(folder: Path, *arguments: str) -> dict:
+    done = costbench(folder, "report", "--format", "json", *arguments)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_every_attempt_is_stored_once_with_its_calls_text_and_grade(finished: Path) -> None:
+    (run,) = (finished / "runs").iterdir()
+    assert sorted(path.name for path in run.iterdir()) == ["environment.json", "run.db"]
+    with sqlite3.connect(run / "run.db") as database:
+        count = database.execute("SELECT COUNT(*), COUNT(DISTINCT cell || problem || pass) FROM attempts")
+        assert count.fetchone() == (36, 36)
+        assert database.execute("SELECT COUNT(*) FROM attempts WHERE error IS NOT NULL").fetchone() == (0,)
+        assert database.execute("SELECT COUNT(*) FROM grades").fetchone() == (36,)
+        assert database.execute("SELECT COUNT(*) FROM windows WHERE phase = 'whole'").fetchone() == (6,)
+        times = database.execute(
+            "SELECT MIN(first_token_s - submitted_s), MIN(finished_s - first_token_s) FROM calls"
+        ).fetchone()
+        assert all(value >= 0 for value in times)
+
+
+def test_the_report_adds_up(finished: Path) -> None:
+    found = report(finished)
+    assert found["schema_version"] == 1
+    assert [cell["policy"] for cell in found["cells"]] == ["unconstrained", "truncation", "budget_forcing"]
+    assert [skipped["group"] for skipped in found["skipped"]] == ["needs-a-gpu"]
+    for cell in found["cells"]:
+        outcomes = [cell[name] for name in ("correct", "wrong", "truncated", "ungraded", "errors")]
+        assert sum(outcomes) == cell["attempts"] == 12
+        spent = cell["windows"]["whole"]
+        assert spent["joules"] == pytest.approx(12 * cell["joules_per_attempt"]["value"])
+        # 0.36 USD an hour is 0.0001 a second, and the window's seconds are paid once
+        assert 12 * cell["usd_per_attempt"]["value"] == pytest.approx(spent["duration_s"] * 1e-4)
+        assert cell["energy"]["provenance"] == "modelled"
+        assert cell["energy"]["quality"] in {"degraded", "unreliable"}
+        if cell["correct"]:
+            paid = cell["usd_per_attempt"]["value"] * 12 / cell["correct"]
+            assert cell["usd_per_correct"]["value"] == pytest.approx(paid)
+
+
+def test_budgets_hold_and_forced_answers_are_counted_apart(finished: Path) -> None:
+    cells = {cell["policy"]: cell for cell in report(finished)["cells"]}
+    assert cells["truncation"]["output_tokens"]["value"] <= 24
+    forced = cells["budget_forcing"]
+    assert forced["reasoning_tokens"]["value"] <= 24 + 1
+    assert 0 < forced["injected_tokens"]["value"] <= 12
+    assert forced["length_control"]["violation_rate"] <= 1
+    assert cells["unconstrained"]["injected_tokens"]["value"] == 0
+
+
+def test_the_report_writes_its_files_and_reprices_without_measuring_again(finished: Path) -> None:
+    done = costbench(finished, "report", "--pareto", "--set", "machine.usd_per_hour=0.72")
+    assert done.returncode == 0, done.stderr
+    (folder,) = (finished / "reports").iterdir()
+    names = {path.name for path in folder.iterdir()}
+    assert names >= {"report.json", "report.md", "table.csv", "pareto.svg", "pareto.png"}
+    dearer = json.loads((folder / "report.json").read_text())
+    plain = report(finished)
+    for old, new in zip(plain["cells"], dearer["cells"], strict=True):
+        twice = pytest.approx(2 * old["usd_per_attempt"]["value"])
+        assert new["usd_per_attempt"]["value"] == twice
+        assert new["joules_per_attempt"] == old["joules_per_attempt"]
+
+
+def wait_for_attempts(folder: Path, at_least: int) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        for database in (folder / "runs").glob("*/run.db"):
+            try:
+                with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as db:
+                    if db.execute("SELECT COUNT(*) FROM attempts").fetchone()[0] >= at_least:
+                        return
+            except sqlite3.OperationalError:
+                pass
+        time.sleep(0.05)
+    pytest.fail("the run stored nothing in two minutes")
+
+
+@pytest.mark.parametrize(("stop", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
+def test_a_run_that_is_stopped_goes_on_and_loses_nothing(
+    tmp_path: Path, stop: signal.Signals, code: int
+) -> None:
+    policies = ("{kind: truncation, budget: 40}", "{kind: unconstrained, max_tokens: 200}")
+    write_small_suite(tmp_path, problems=16, samples=3, concurrency=4, policies=policies)
+    process = subprocess.Popen(
+        [*COMMAND, "run", "small.yaml", "--no-grade"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ},
+    )
+    wait_for_attempts(tmp_path, 8)
+    process.send_signal(stop)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == code, errors
+    assert "Traceback" not in errors
+    if stop == signal.SIGINT:
+        assert "again" in errors
+    (run,) = (tmp_path / "runs").iterdir()
+    with sqlite3.connect(run / "run.db") as database:
+        before = set(database.execute("SELECT cell, problem, pass, started_s FROM attempts"))
+    assert 8 <= len(before) < 96
+
+    again = costbench(tmp_path, "run", "small.yaml")
+    assert again.returncode == 0, again.stderr
+    assert f"going on: {len(before)} of 96" in again.stderr
+    with sqlite3.connect(run / "run.db") as database:
+        after = set(database.execute("SELECT cell, problem, pass, started_s FROM attempts"))
+    assert before < after
+    assert len(after) == 96
+    cells = report(tmp_path)["cells"]
+    assert any("resumed" in cell["caveats"] for cell in cells)
+    assert all(cell["joules_per_attempt"]["value"] > 0 for cell in cells)
+    third = costbench(tmp_path, "run", "small.yaml", "--only", "nothing*")
+    assert third.returncode == 1
+    assert "matches no cell" in third.stderr
