@@ -40,7 +40,10 @@ class _Commands(click.Group):
             click.echo(f"costbench: {error}", err=True)
             ctx.exit(1)
         except KeyboardInterrupt:
-            click.echo("costbench: interrupted; what is done is stored, run the same command again to go on", err=True)
+            click.echo(
+                "costbench: interrupted; what is done is stored, run the same command again to go on",
+                err=True,
+            )
             ctx.exit(130)
 
 

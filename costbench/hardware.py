@@ -1,6 +1,5 @@
 """What this machine is, and whether it has what a group of a suite requires."""
 
-import importlib.util
 import os
 import platform
 import socket
@@ -87,7 +86,7 @@ def unmet(requires: Requires, machine: Machine) -> list[str]:
     reasons += [
         f"the package {package} is not installed (pip install {package})"
         for package in requires.packages
-        if importlib.util.find_spec(package.replace("-", "_")) is None
+        if not installed_versions([package])  # a folder of that name here is no package
     ]
     if requires.hub and not reasons:  # the one slow probe, only when it would decide
         reason = _no_hub_reason()

@@ -1,6 +1,7 @@
 """Components by name: ours and a stranger's come through the same entry points."""
 
 import difflib
+import re
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -17,6 +18,10 @@ _KINDS: Mapping[str, tuple[type, str]] = {
     "meters": (Meter, "meter"),
     "graders": (Grader, "grader"),
 }
+
+
+_PLACE = re.compile(r"\w+(\.\w+)*:\w+(\.\w+)*")
+"""Of a class: "package.module:Class"."""
 
 
 def build_component(family: str, spec: object, context: Mapping[str, Any] | None = None) -> Any:
@@ -38,12 +43,16 @@ def component_class(family: str, kind: str) -> type[Component]:
     """The class behind an entry point, or behind "package.module:Class"."""
     protocol, noun = _KINDS[family]
     if ":" in kind:
+        if not _PLACE.fullmatch(kind):
+            raise PluginError(
+                f'{noun} {kind!r} is no place of a class; write "package.module:Class"'
+            )
         point = EntryPoint(name=kind, value=kind, group=f"costbench.{family}")
     else:
         point = _installed(family, kind)
     try:
         found = point.load()
-    except (ImportError, AttributeError) as error:
+    except Exception as error:  # a stranger's module can raise anything
         raise PluginError(f"{noun} {kind!r} ({point.value}) cannot be loaded: {error}") from error
     if not (isinstance(found, type) and issubclass(found, Component)):
         raise PluginError(f"{noun} {kind!r} ({point.value}) is not a costbench.types.Component")

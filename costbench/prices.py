@@ -12,7 +12,7 @@ from costbench.types import Frozen, Provenance
 from costbench.units import SECONDS_PER_HOUR
 from costbench.yaml_file import read_yaml
 
-Price = Annotated[float, Field(gt=0)]
+Price = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 """Above 0: a price of 0 means that nobody knew it."""
 
 
@@ -20,7 +20,7 @@ class MachinePrice(Frozen):
     """What an hour of a machine costs to rent, electricity included."""
 
     match: str
-    """Part of a GPU's name, or "cpu" for machines without one."""
+    """Part of a GPU's name, or "cpu" for machines without one; empty for any machine."""
     per: Literal["gpu", "vcpu", "machine"]
     usd_per_hour: Price
     provider: str
@@ -84,8 +84,8 @@ def machine_rate(book: PriceBook | None, machine: Machine, gpus: int) -> Rate | 
         return None
     names = [gpu.name for gpu in machine.gpus] if gpus else ["cpu"]
     for price in book.machines:
-        if any(price.match.lower() in name.lower() for name in names):
-            units = {"gpu": gpus, "vcpu": machine.cores, "machine": 1}[price.per]
+        units = {"gpu": gpus, "vcpu": machine.cores, "machine": 1}[price.per]
+        if units and any(price.match.lower() in name.lower() for name in names):
             return Rate(usd_per_hour=price.usd_per_hour * units, price=price)
     return None
 
@@ -96,9 +96,10 @@ def with_changes(book: PriceBook, changes: dict[str, str]) -> PriceBook:
     for key, value in changes.items():
         section, _, field = key.partition(".")
         if section == "machine" and field == "usd_per_hour":
-            for machine in content["machines"]:
-                machine |= {"usd_per_hour": value, "per": "machine", "provenance": "assumed"}
-                machine |= {"provider": "user", "source": f"--set {key}={value}"}
+            # The user means the machine of the run, whether the book knows it or not.
+            machine = {"match": "", "usd_per_hour": value, "per": "machine", "provider": "user"}
+            machine |= {"source": f"--set {key}={value}", "as_of": content["date"]}
+            content["machines"] = [machine]
         elif isinstance(content.get(section), dict) and field in content[section]:
             content[section] |= {field: value, "source": f"--set {key}={value}"}
         else:

@@ -163,19 +163,25 @@ def _windows(store: Store, cell: str, traces: dict[int, dict[str, Series]]) -> t
     query = "SELECT session, pass, start_s, end_s FROM windows WHERE cell = ? AND phase = 'whole' ORDER BY id"
     found = []
     for session, number, start_s, end_s in store.db.execute(query, (cell,)):
-        end = _last_seen(store, session, traces) if end_s is None else end_s
+        end = _last_seen(store, session, traces, start_s) if end_s is None else end_s
         if end is not None and end > start_s:
             found.append(Window(session, number, start_s, end))
     return tuple(found)
 
 
-def _last_seen(store: Store, session: int, traces: dict[int, dict[str, Series]]) -> float | None:
-    """Where a window ended that a crash left open: the last thing that session stored."""
-    last = store.db.execute(
-        "SELECT MAX(finished_s) FROM attempts WHERE session = ?", (session,)
-    ).fetchone()[0]
+def _last_seen(
+    store: Store, session: int, traces: dict[int, dict[str, Series]], start_s: float
+) -> float | None:
+    """Where a window ended that a crash left open: the last change that all its counters saw.
+
+    Without a counter that lived in it, it is the last attempt; later moments were measured by nobody.
+    """
     ends = [float(series.t_s[-1]) for series in traces[session].values() if series.t_s.size]
-    return max([*ends, *([last] if last is not None else [])], default=None)
+    if ends and min(ends) > start_s:
+        return min(ends)
+    query = "SELECT MAX(finished_s) FROM attempts WHERE session = ?"
+    last: float | None = store.db.execute(query, (session,)).fetchone()[0]
+    return last
 
 
 def _trace(store: Store, session: int) -> dict[str, Series]:

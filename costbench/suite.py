@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     Field,
@@ -10,6 +10,7 @@ from pydantic import (
     PlainValidator,
     ValidationError,
     ValidationInfo,
+    field_validator,
     model_validator,
 )
 
@@ -19,9 +20,7 @@ from costbench.plugins import build_component
 from costbench.types import Component, Count, Frozen, Model, Name, Sampling, Share
 from costbench.yaml_file import MANY, ONE, YamlFile, read_yaml
 
-_T = TypeVar("_T")
 Seconds = Annotated[float, Field(gt=0)]
-Budget = Annotated[int, Field(ge=1)]
 
 
 def _component(family: str) -> Callable[[object, ValidationInfo], Any]:
@@ -92,22 +91,24 @@ def _split(spec: object, key: str, apart: Mapping[str, object]) -> dict[str, Any
     """Take the keys that belong to a component's use, not to the component, out of its mapping."""
     if isinstance(spec, str):
         spec = {"kind": spec}
-    if not isinstance(spec, dict):
+    if not isinstance(spec, dict) or not isinstance(spec.get("kind"), str):
         raise ValueError(f"expected a name or a mapping with `kind`, found {spec!r}")
     use = {name: spec.get(name, default) for name, default in apart.items()}
     component = {k: v for k, v in spec.items() if k not in apart and k != "name"}
-    kind = str(spec.get("kind", "")).rpartition(":")[2]
     return {
-        "name": spec.get("name", kind),
+        "name": spec.get("name", spec["kind"].rpartition(":")[2]),
         key: component,
         **{name: value for name, value in use.items() if value is not None},
     }
 
 
+Concurrency = Annotated[Count, Field(le=100_000)]
+
+
 class Load(Frozen):
     """How many attempts are in flight; a list makes one cell each."""
 
-    concurrency: tuple[Annotated[int, Field(ge=1, le=100_000)], ...] = (64,)
+    concurrency: Annotated[tuple[Concurrency, ...], Field(min_length=1)] = (64,)
 
     @model_validator(mode="before")
     @classmethod
@@ -116,13 +117,21 @@ class Load(Frozen):
             return {**value, "concurrency": [value["concurrency"]]}
         return value
 
+    @field_validator("concurrency", mode="after")
+    @classmethod
+    def _no_twins(cls, concurrency: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(concurrency)) < len(concurrency):
+            raise ValueError(f"{list(concurrency)} names one concurrency twice")
+        return concurrency
+
 
 class Requires(Frozen):
     """What a machine needs for a group; where it lacks something the group is skipped, with the reason."""
 
     gpu: Literal["cuda"] | None = None
     gpu_memory_gib: Annotated[float, Field(gt=0)] | None = None
-    packages: tuple[str, ...] = ()
+    packages: tuple[Name, ...] = ()
+    """As pip calls them."""
     hub: bool = False
 
 
@@ -203,12 +212,14 @@ def _refuse_twins(file: YamlFile, suite: Suite) -> None:
         *((f"{g.name}: datasets", [use.name for use in g.datasets]) for g in suite.groups),
         *((f"{g.name}: policies", _policy_labels(g)) for g in suite.groups),
     )
-    for place, names in groups:
-        twins = sorted({name for name in names if names.count(name) > 1})
-        if twins:
-            raise SuiteError(
-                f"{file.path}: {place}: {', '.join(twins)} occurs twice; give one of them a `name`"
-            )
+    problems = [
+        f"{file.path}: {place}: {name} occurs twice; give one of them another `name`"
+        for place, names in groups
+        for name in dict.fromkeys(names)
+        if names.count(name) > 1
+    ]
+    if problems:
+        raise SuiteError("\n".join(problems))
 
 
 def _policy_labels(group: Group) -> list[str]:

@@ -20,7 +20,8 @@ Role = Literal["baseline", "variant"]
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
 """A name that can stand in a cell id and in a path."""
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, strict=True)]
+"""Strict: `yes` and 1.0 are not counts."""
 Share = Annotated[float, Field(ge=0, le=1)]
 
 

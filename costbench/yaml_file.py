@@ -1,7 +1,8 @@
 """YAML files that users write: read safely, refused with the line and a "did you mean"."""
 
 import difflib
-from collections.abc import Hashable
+import math
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,17 @@ ONE, MANY = "<component>", "<components>"
 
 _MAX_BYTES = 1_000_000
 _MAX_DEPTH = 50
+_MAX_INT = 2**63 - 1
+_MERGE = "tag:yaml.org,2002:merge"
+
+# How pydantic calls what YAML calls otherwise.
+_IN_YAML = {
+    "tuple_type": "expected a list",
+    "model_type": "expected a mapping",
+    "model_attributes_type": "expected a mapping",
+    "path_type": "expected a path",
+    "string_type": "expected a text",
+}
 
 
 @dataclass(frozen=True)
@@ -29,10 +41,11 @@ class YamlFile:
 
     def explain(self, error: ValidationError) -> str:
         """Every problem of a validation, one a line, with its place."""
-        return "\n".join(
+        problems = (
             f"{self.path}:{self._line(found['loc'])}: {_sentence(found)}"
-            for found in error.errors(include_url=False)
+            for found in _without_echoes(error.errors(include_url=False))
         )
+        return "\n".join(dict.fromkeys(problems))  # each budget of a list tells the same
 
     def _line(self, place: tuple[int | str, ...]) -> int:
         node, line = self.root, 1
@@ -65,9 +78,28 @@ class _Loader(yaml.SafeLoader):
         self._depth -= 1
         return node
 
+    def construct_object(self, node: Any, deep: bool = False) -> Any:
+        try:
+            value = super().construct_object(node, deep)
+        except yaml.YAMLError:
+            raise
+        except (ValueError, LookupError, AttributeError) as error:  # "2026-13-45", "!!int x"
+            kind = node.tag.rpartition(":")[2]
+            raise yaml.MarkedYAMLError(
+                problem=f"{_short(node.value)} is not a valid {kind}", problem_mark=node.start_mark
+            ) from error
+        problem = _unusable(value)
+        if problem:
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
+        return value
+
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[str] = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode) or key.tag == _MERGE:
+                raise yaml.MarkedYAMLError(
+                    problem="a key must be a single word", problem_mark=key.start_mark
+                )
             if key.value in seen:
                 raise yaml.MarkedYAMLError(
                     problem=f"the key `{key.value}` occurs twice", problem_mark=key.start_mark
@@ -88,21 +120,38 @@ def read_yaml(path: Path) -> YamlFile:
         raise SuiteError(f"{path}: {len(raw):,} bytes; a file of at most {_MAX_BYTES:,} is read")
     try:
         text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise SuiteError(f"{path}: not UTF-8 text (byte {error.start})") from error
+    try:
         loader = _Loader(text)
         root = loader.get_single_node()
         content = loader.construct_document(root) if root is not None else None
-    except UnicodeDecodeError as error:
-        raise SuiteError(f"{path}: not UTF-8 text (byte {error.start})") from error
+    except yaml.reader.ReaderError as error:
+        line = f"{text.count(chr(10), 0, error.position) + 1}"
+        raise SuiteError(
+            f"{path}:{line}: the character {error.character!r} is not allowed"
+        ) from error
     except yaml.MarkedYAMLError as error:
         line = f"{error.problem_mark.line + 1}" if error.problem_mark else "1"
         raise SuiteError(f"{path}:{line}: {error.problem or 'not valid YAML'}") from error
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError, OverflowError) as error:
         raise SuiteError(f"{path}: not valid YAML: {error}") from error
     return YamlFile(path, content, root)
 
 
 def _mark(loader: _Loader) -> Any:
     return loader.peek_event().start_mark  # type: ignore[no-untyped-call]
+
+
+def _unusable(value: object) -> str | None:
+    """Why a value that YAML can write cannot be stored or hashed, where that is so."""
+    if isinstance(value, int) and abs(value) > _MAX_INT:
+        return "a whole number beyond 64 bits"
+    if isinstance(value, float) and not math.isfinite(value):
+        return "a number that is not finite"
+    if isinstance(value, str) and any(c == "\0" or "\ud800" <= c <= "\udfff" for c in value):
+        return f"a text with a character that is none: {_short(value)}"
+    return None
 
 
 def _child(node: yaml.Node | None, key: int | str) -> tuple[yaml.Node, int] | None:
@@ -115,6 +164,20 @@ def _child(node: yaml.Node | None, key: int | str) -> tuple[yaml.Node, int] | No
     return None
 
 
+def _without_echoes(errors: Sequence[ErrorDetails]) -> list[ErrorDetails]:
+    """Without lists that are "too short" only because something in them is wrong."""
+    return [
+        found
+        for found in errors
+        if found["type"] != "too_short"
+        or not any(_is_inside(other["loc"], found["loc"]) for other in errors)
+    ]
+
+
+def _is_inside(loc: tuple[int | str, ...], outer: tuple[int | str, ...]) -> bool:
+    return len(loc) > len(outer) and loc[: len(outer)] == outer
+
+
 def _sentence(found: ErrorDetails) -> str:
     place = _place(found["loc"])
     if found["type"] == "extra_forbidden":
@@ -124,7 +187,9 @@ def _sentence(found: ErrorDetails) -> str:
         return f"{place}: unknown key `{key}`{hint}"
     if found["type"] == "missing":
         return f"{place}: is missing"
-    message = found["msg"].removeprefix("Value error, ")
+    if found["type"] == "too_short":
+        return f"{place}: expected at least {found['ctx']['min_length']}, found none"
+    message = _IN_YAML.get(found["type"], found["msg"].removeprefix("Value error, "))
     shown = "" if found["type"] == "value_error" else f", found {_short(found['input'])}"
     return f"{place}: {message[:1].lower()}{message[1:]}{shown}"
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from costbench.datasets.arithmetic import MAX_LEVEL
 from costbench.errors import TrainError
@@ -41,6 +41,13 @@ class ArithmeticTraces(Frozen):
 
     result_weight: Annotated[float, Field(ge=1)] = 1.0
     """How much more the result of an equation counts in the loss than other words."""
+
+    @field_validator("levels", "budget_tokens")
+    @classmethod
+    def _ascending(cls, found: tuple[int, int]) -> tuple[int, int]:
+        if found[0] > found[1]:
+            raise ValueError(f"must ascend, found {list(found)}")
+        return found
 
     @model_validator(mode="after")
     def _some_style(self) -> "ArithmeticTraces":

@@ -1,8 +1,11 @@
 """Plain supervised training of a small reasoner from random weights: seeded, resumable, metered."""
 
 import math
+import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +36,11 @@ class Progress:
 
 
 def train_supervised(
-    recipe: SupervisedRecipe, folder: Path, report: Callable[[Progress], None]
+    recipe: SupervisedRecipe,
+    folder: Path,
+    report: Callable[[Progress], None],
+    *,
+    report_every_steps: int = _PROGRESS_EVERY_STEPS,
 ) -> Ledger:
     """Train to the recipe's last step and write an ordinary model folder; goes on from a checkpoint.
 
@@ -50,9 +57,11 @@ def train_supervised(
     with Spending(ledger) as spending:
         steps = _Steps(recipe, model, optimizers, tokenizer, spending)
         try:
-            steps.run(checkpoint, report)
-        finally:
+            steps.run(checkpoint, report, report_every_steps)
+        except KeyboardInterrupt:
             checkpoint.save(model, optimizers, spending.settle())
+            raise
+        checkpoint.save(model, optimizers, spending.settle())
     export(model, tokenizer, folder)
     return spending.ledger
 
@@ -75,8 +84,10 @@ class _Steps:
         self._spending = spending
         self._loss = math.nan
 
-    def run(self, checkpoint: Checkpoint, report: Callable[[Progress], None]) -> None:
-        """All steps from where the ledger stands to the last."""
+    def run(
+        self, checkpoint: Checkpoint, report: Callable[[Progress], None], report_every_steps: int
+    ) -> None:
+        """All steps from where the ledger stands to the last; raises KeyboardInterrupt only between two."""
         plan, ledger = self._recipe.optimization, self._spending.ledger
         rows = batches(
             self._recipe.data,
@@ -86,21 +97,26 @@ class _Steps:
             first_step=ledger.step,
         )
         began, first, first_tokens = time.monotonic(), ledger.step, ledger.tokens
-        while ledger.step < plan.steps:
-            self._step(next(rows))
-            if ledger.step % self._recipe.checkpoint_every_steps == 0:
-                checkpoint.save(self._model, self._optimizers, self._spending.settle())
-            if ledger.step % _PROGRESS_EVERY_STEPS == 0:
-                spent_s = time.monotonic() - began
-                report(
-                    Progress(
-                        step=ledger.step,
-                        steps=plan.steps,
-                        loss=self._loss,
-                        tokens_per_second=(ledger.tokens - first_tokens) / spent_s,
-                        remaining_s=spent_s / (ledger.step - first) * (plan.steps - ledger.step),
+        with _interrupts_held() as interrupted:
+            while ledger.step < plan.steps:
+                self._step(next(rows))
+                if ledger.step % self._recipe.checkpoint_every_steps == 0:
+                    checkpoint.save(self._model, self._optimizers, self._spending.settle())
+                if ledger.step % report_every_steps == 0:
+                    spent_s = time.monotonic() - began
+                    report(
+                        Progress(
+                            step=ledger.step,
+                            steps=plan.steps,
+                            loss=self._loss,
+                            tokens_per_second=(ledger.tokens - first_tokens) / spent_s,
+                            remaining_s=spent_s
+                            / (ledger.step - first)
+                            * (plan.steps - ledger.step),
+                        )
                     )
-                )
+                if interrupted.is_set():
+                    raise KeyboardInterrupt
 
     def _step(self, batch: Batch) -> None:
         ledger, plan = self._spending.ledger, self._recipe.optimization
@@ -124,6 +140,20 @@ class _Steps:
         )
         ledger.step += 1
         ledger.tokens += int((batch.ids != self._tokenizer.pad_token_id).sum())
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[threading.Event]:
+    """Ctrl-C is only noted: between two optimizers the weights belong to no step."""
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():  # signals do not go there
+        yield asked
+        return
+    before = signal.signal(signal.SIGINT, lambda *_: asked.set())
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def build_model(shape: Shape, tokenizer: PreTrainedTokenizerFast) -> Qwen3ForCausalLM:

@@ -20,7 +20,12 @@ def resampled_ratio(
         return Estimate(None, reason=reason)
     with np.errstate(divide="ignore", invalid="ignore"):
         low, high = percentile_interval(candidate_draws / baseline_draws)
-    return Estimate(candidate.value / baseline.value, low, high)
+    return Estimate(
+        candidate.value / baseline.value,
+        low,
+        high,
+        reason=None if high is not None else "unbounded",
+    )
 
 
 def verdict(ratio: Estimate, margin: float | None) -> Verdict:

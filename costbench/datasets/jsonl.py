@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
 from costbench.datasets.prompting import DEFAULT_TEMPLATE, Template, fill
 from costbench.errors import SuiteError
@@ -23,7 +23,8 @@ class Jsonl(Component):
     id: str | None = "id"
     """Column with the id, which must be unique; `null` numbers the lines instead."""
     question: str = "question"
-    answer: str = "answer"
+    answer: str | None = "answer"
+    """`null` where there are no answers: latency and energy can be measured all the same."""
     level: str | None = "level"
     """Column with a difficulty, used where it is there."""
     prompt: Template = DEFAULT_TEMPLATE
@@ -66,31 +67,41 @@ class Jsonl(Component):
     def _record(self, line: int, text: str) -> dict[str, Any]:
         try:
             record = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise SuiteError(f"{self.path}:{line}: not JSON: {error}") from error
         if not isinstance(record, dict):
             raise SuiteError(f"{self.path}:{line}: expected an object, found {text.strip()[:60]}")
         return record
 
     def _problem(self, line: int, record: dict[str, Any]) -> Problem:
-        question, answer = record.get(self.question), record.get(self.answer)
+        columns = ", ".join(sorted(record)) or "none"
+        question = record.get(self.question)
         if not isinstance(question, str) or not question.strip():
-            columns = ", ".join(sorted(map(str, record))) or "none"
             raise SuiteError(
                 f"{self.path}:{line}: no text in column {self.question!r} (columns: {columns}); "
                 "name the right one with `question:`"
             )
+        answer = record.get(self.answer, ...) if self.answer is not None else None
+        if not isinstance(answer, str | int | float | None):
+            raise SuiteError(
+                f"{self.path}:{line}: no answer in column {self.answer!r} (columns: {columns}); "
+                "name the right one with `answer:`, or say `answer: null` where there is none"
+            )
         name = line if self.id is None else record.get(self.id)
         if not isinstance(name, str | int) or name == "":
             raise SuiteError(
-                f"{self.path}:{line}: no id in column {self.id!r}; name one with `id:`, "
-                "or number the lines with `id: null`"
+                f"{self.path}:{line}: no id in column {self.id!r} (columns: {columns}); "
+                "name the right one with `id:`, or number the lines with `id: null`"
             )
         level = record.get(self.level) if self.level else None
-        return Problem(
-            id=str(name),
-            question=question,
-            prompt=fill(self.prompt, question),
-            answer=None if answer is None else str(answer),
-            level=level if isinstance(level, int) else None,
-        )
+        try:
+            return Problem(
+                id=str(name),
+                question=question,
+                prompt=fill(self.prompt, question),
+                answer=None if answer is None else str(answer),
+                level=level if isinstance(level, int) else None,
+            )
+        except ValidationError as error:  # an id of pages, half a character
+            first = error.errors()[0]
+            raise SuiteError(f"{self.path}:{line}: {first['loc'][0]}: {first['msg']}") from error

@@ -19,17 +19,25 @@ def resolve_model(path: str) -> Path | str:
             known = ", ".join(sorted(p.parent.name for p in _EMBEDDED.glob("*/config.json")))
             raise EngineError(f"no embedded model is called {path!r} (there is: {known or 'none'})")
         return folder
-    folder = Path(path).expanduser()
-    if folder.is_dir():
-        if not (folder / "config.json").is_file():
+    local = _folder(path)
+    if local is not None:
+        if not (local / "config.json").is_file():
             raise EngineError(f"model path {path}: the folder has no config.json")
-        return folder
+        return local
     if _HUB_ID.fullmatch(path) and not path.startswith("."):
         return path
     raise EngineError(
         f"model path {path}: no such folder; a path is a folder, a hub id like "
         "org/name, or embedded:NAME"
     )
+
+
+def _folder(path: str) -> Path | None:
+    try:
+        folder = Path(path).expanduser()
+        return folder if folder.is_dir() else None
+    except (OSError, RuntimeError):  # too long for a path, or "~" of nobody
+        return None
 
 
 def files_sha256(path: str) -> str | None:

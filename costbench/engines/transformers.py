@@ -38,6 +38,7 @@ class TransformersEngine(Component):
 
     def _load(self, model: Model) -> tuple[Any, Any]:
         import torch
+        from safetensors import SafetensorError
         from transformers import AutoModelForCausalLM, AutoTokenizer
         from transformers.utils import logging
 
@@ -53,7 +54,7 @@ class TransformersEngine(Component):
             loaded: Any = AutoModelForCausalLM.from_pretrained(
                 str(path), revision=revision, dtype=dtype, use_safetensors=True
             )
-        except (OSError, ValueError, ImportError) as error:
+        except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
             reason = str(error).strip().splitlines()[0]
             raise EngineError(
                 f"model {model.name} ({model.path}) cannot be loaded: {reason}"

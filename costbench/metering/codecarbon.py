@@ -1,9 +1,10 @@
 """CodeCarbon as a joule counter: a model of this machine's power, for where no counter can be read.
 
 Only its offline class is used (the online one guesses a country when it has no network), with every
-setting passed explicitly and its environment variables hidden while it starts, since those would change
-figures silently. On a virtual machine most of the result is a constant per memory module: such joules
-are elapsed time in disguise, and the facts of this meter say so.
+setting that matters passed explicitly and its environment variables hidden while it starts: a
+`.codecarbon.config` or a CODECARBON_PUE would change figures silently. On a virtual machine most of the
+result is a constant per memory module: such joules are elapsed time in disguise, and the facts of this
+meter say so.
 """
 
 import logging
@@ -112,6 +113,15 @@ def _start(latest: _Latest) -> Any:
             log_level="critical",
             allow_multiple_runs=True,
             rapl_include_dram=False,
+            rapl_prefer_psys=False,
+            force_cpu_power=None,
+            force_ram_power=None,
+            force_mode_cpu_load=False,
+            emissions_endpoint=None,
+            output_dir=".",
+            cloud_provider=None,
+            cloud_region=None,
+            region=None,
         )
         tracker.start()
     return tracker
@@ -119,7 +129,7 @@ def _start(latest: _Latest) -> Any:
 
 @contextmanager
 def _settings_from_us_only() -> Iterator[None]:
-    hidden = {key: value for key, value in os.environ.items() if key.startswith("CODECARBON_")}
+    hidden = {k: v for k, v in os.environ.items() if k.upper().startswith("CODECARBON_")}
     for key in hidden:
         del os.environ[key]
     try:

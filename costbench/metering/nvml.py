@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Literal
 
 from costbench.errors import MeterError
@@ -32,7 +32,8 @@ class NvmlMeter(Component):
         try:
             yield _Open(pynvml, _visible_devices(pynvml))
         finally:
-            pynvml.nvmlShutdown()
+            with suppress(pynvml.NVMLError):  # a driver that is gone needs no goodbye
+                pynvml.nvmlShutdown()
 
 
 class _Open:
@@ -66,21 +67,30 @@ class _Open:
 
 def _visible_devices(nvml: Any) -> dict[str, Any]:
     """Handles by domain, only those that CUDA_VISIBLE_DEVICES leaves (by UUID, or by index in PCI order)."""
-    handles = [nvml.nvmlDeviceGetHandleByIndex(at) for at in range(nvml.nvmlDeviceGetCount())]
-    by_uuid = {_text(nvml.nvmlDeviceGetUUID(handle)): handle for handle in handles}
+    try:
+        handles = [nvml.nvmlDeviceGetHandleByIndex(at) for at in range(nvml.nvmlDeviceGetCount())]
+        by_uuid = {_text(nvml.nvmlDeviceGetUUID(handle)): handle for handle in handles}
+    except nvml.NVMLError as error:
+        raise MeterError(
+            f"NVML: {error}; does nvidia-smi list every GPU of this machine?"
+        ) from error
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if chosen is None:
-        return {f"gpu:{uuid}": handle for uuid, handle in by_uuid.items()}
-    wanted = [name.strip() for name in chosen.split(",") if name.strip()]
-    uuids = list(by_uuid)
-    found = [
-        uuids[int(name)] if name.isdigit() and int(name) < len(uuids) else name for name in wanted
-    ]
-    return {
-        f"gpu:{uuid}": handle
-        for uuid, handle in by_uuid.items()
-        if any(uuid.startswith(name) for name in found)
-    }
+    uuids = list(by_uuid) if chosen is None else _chosen(chosen, list(by_uuid))
+    return {f"gpu:{uuid}": by_uuid[uuid] for uuid in uuids}
+
+
+def _chosen(names: str, uuids: list[str]) -> list[str]:
+    """What CUDA makes of such a list: everything from the first unknown device on is left out."""
+    found: list[str] = []
+    for name in (part.strip() for part in names.split(",")):
+        if name.isdecimal():
+            matches = uuids[int(name) :][:1]
+        else:
+            matches = [uuid for uuid in uuids if name and uuid.startswith(name)][:1]
+        if not matches:
+            break
+        found += matches
+    return found
 
 
 def _text(value: str | bytes) -> str:

@@ -44,6 +44,7 @@ class Sampler:
         self._open: list[OpenMeter] = []
         self._readings: list[Reading] = []
         self._faults: list[Fault] = []
+        self._failing: dict[int, str] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="costbench-sampler", daemon=True)
@@ -105,9 +106,9 @@ class Sampler:
             try:
                 counters = meter.read()
             except MeterError as error:
-                with self._lock:
-                    self._faults.append(Fault(meter.facts.name, before, str(error)))
+                self._note_fault(meter, before, str(error))
                 continue
+            self._failing.pop(id(meter), None)
             t_s = (before + time.monotonic()) / 2
             with self._lock:
                 self._readings += [
@@ -115,3 +116,10 @@ class Sampler:
                     for domain, joules in counters.items()
                     if joules is not None
                 ]
+
+    def _note_fault(self, meter: OpenMeter, t_s: float, message: str) -> None:
+        """Told once, not with every poll, until the meter reads again or fails in another way."""
+        if self._failing.get(id(meter)) != message:
+            self._failing[id(meter)] = message
+            with self._lock:
+                self._faults.append(Fault(meter.facts.name, t_s, message))

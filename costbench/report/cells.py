@@ -5,7 +5,7 @@ from dataclasses import asdict
 import numpy as np
 from numpy.typing import NDArray
 
-from costbench.analysis.stats import Estimate, percentiles, ratio_estimate
+from costbench.analysis.stats import Estimate, percentiles
 from costbench.records import CORRECT, ERROR, TRUNCATED, UNGRADED, WRONG
 from costbench.report.contract import (
     CellReport,
@@ -71,9 +71,7 @@ def cell_report(figures: CellFigures, place: dict[FrontierMetric, OnFrontier]) -
         tokens_per_second=_over(_sum(output), duration_s),
         mean_batch_size=percentiles(record.columns["batch_size"])["mean"],
         mean_power_w=_over(joules, duration_s),
-        joules_per_output_token=to_e(
-            ratio_estimate(figures.joules, figures.tokens("output_tokens"), figures.resampling)
-        ),
+        joules_per_output_token=to_e(figures.per_output_token(figures.joules)),
         joules_per_attempt=to_e(figures.mean(figures.joules, by_pass=True)),
         joules_per_correct=to_e(figures.per_correct(figures.joules)),
         kwh_per_correct=to_e(figures.per_correct(kwh_from_joules(1) * figures.joules)),

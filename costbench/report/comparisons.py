@@ -54,10 +54,8 @@ def _compare(candidate: CellFigures, base: CellFigures, margin: float | None) ->
             verdict=_sign(difference),
         )
     ]
-    for metric, draws in candidate.draws.per_correct.items():
-        ratio = resampled_ratio(
-            candidate.headline(metric), base.headline(metric), draws, base.draws.per_correct[metric]
-        )
+    for metric in candidate.draws.per_correct:
+        ratio = _ratio(candidate, base, metric)
         found.append(
             Comparison(
                 **ids,
@@ -68,6 +66,15 @@ def _compare(candidate: CellFigures, base: CellFigures, margin: float | None) ->
             )
         )
     return found
+
+
+def _ratio(candidate: CellFigures, base: CellFigures, metric: str) -> Estimate:
+    """Joules of a GPU are not compared with those of a whole machine."""
+    scopes = {candidate.energy.scope, base.energy.scope}
+    if metric == "joules_per_correct" and len(scopes) > 1 and None not in scopes:
+        return Estimate(None, reason="different_scope")
+    draws = candidate.draws.per_correct[metric], base.draws.per_correct[metric]
+    return resampled_ratio(candidate.headline(metric), base.headline(metric), *draws)
 
 
 def _accuracy_difference(candidate: CellFigures, base: CellFigures) -> Estimate:

@@ -13,18 +13,15 @@ _FEW_PROBLEMS = 30
 
 def energy_reasons(energy: CellEnergy, duration_s: float) -> tuple[str, ...]:
     """What limits the trust in a cell's joules (thresholds: docs/measurement.md)."""
+    resumed = ("resumed",) if energy.sessions > 1 else ()
     if energy.provenance == "unavailable":
-        return ("no_meter",)
+        return ("no_meter", *resumed)
     if energy.joules is None:
-        return ("energy_uncovered", *energy.meter_reasons)
-    reasons = ["protocol_quick", *energy.meter_reasons]
-    if duration_s < _UNRELIABLE_S:
-        reasons.append("unreliable_window")
-    elif duration_s < _LOW_RESOLUTION_S:
-        reasons.append("low_resolution")
-    if energy.sessions > 1:
-        reasons.append("resumed")
-    return tuple(reasons)
+        return ("energy_uncovered", *energy.meter_reasons, *resumed)
+    short: tuple[str, ...] = ()
+    if duration_s < _LOW_RESOLUTION_S:
+        short = ("unreliable_window",) if duration_s < _UNRELIABLE_S else ("low_resolution",)
+    return ("protocol_quick", *energy.meter_reasons, *short, *resumed)
 
 
 def quality_of(reasons: tuple[str, ...]) -> Quality:

@@ -132,6 +132,10 @@ class CellFigures:
             return Estimate(None, reason="nothing_graded")
         return cost_per_correct(table, self.correct, self.attempts, self.resampling, self._passes)
 
+    def per_output_token(self, table: Floats) -> Estimate:
+        """What was measured pass by pass, over the tokens sampled."""
+        return ratio_estimate(table, self.tokens("output_tokens"), self.resampling, self._passes)
+
     def per_attempt(self, metric: FrontierMetric) -> Estimate:
         """A cost per attempt by the name it has on the frontier."""
         tables = {"usd": self.usd, "joules": self.joules, "output_tokens": self.written_tokens}

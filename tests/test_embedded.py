@@ -1,0 +1,91 @@
+"""The model that ships with the package is what its card and the issue of it promise."""
+
+import asyncio
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+from safetensors import safe_open
+from transformers import AutoConfig, AutoTokenizer
+
+from costbench.datasets.arithmetic import Arithmetic
+from costbench.engines.transformers import TransformersEngine
+from costbench.policies.truncation import Truncation
+from costbench.policies.unconstrained import Unconstrained
+from costbench.types import Completion, Model, Problem, Request, Sampling
+
+FOLDER = Path(__file__).parent.parent / "costbench" / "embedded" / "abacus-base"
+MODEL = Model(name="abacus-base", path="embedded:abacus-base")
+
+
+def test_it_is_an_ordinary_folder_of_at_most_4_mb_in_bfloat16() -> None:
+    assert sum(path.stat().st_size for path in FOLDER.iterdir()) <= 4e6
+    assert {path.suffix for path in FOLDER.iterdir()} == {".safetensors", ".json", ".jinja", ".md"}
+    with safe_open(FOLDER / "model.safetensors", framework="pt") as weights:
+        assert {weights.get_slice(name).get_dtype() for name in weights.keys()} == {"BF16"}  # noqa: SIM118
+    config = AutoConfig.from_pretrained(FOLDER)
+    assert config.architectures == ["Qwen3ForCausalLM"]
+    assert config.head_dim == 32
+
+
+def test_its_template_opens_thinking() -> None:
+    tokenizer = AutoTokenizer.from_pretrained(FOLDER)
+    messages = [{"role": "user", "content": "Start with 1."}]
+    text = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+    assert text.endswith("<|im_start|>assistant\n<think>\n")
+
+
+def test_its_card_says_what_it_is() -> None:
+    card = (FOLDER / "README.md").read_text()
+    assert "not evidence about large models" in card
+    assert "seed 0" in card
+    assert "kWh" in card
+
+
+def attempts(policy: Unconstrained | Truncation, problems: list[Problem]) -> dict[int, list[tuple[bool, int]]]:
+    """Right or wrong and tokens by level."""
+    found: dict[int, list[tuple[bool, int]]] = defaultdict(list)
+
+    async def run() -> None:
+        async with TransformersEngine().open(MODEL, 120) as engine:
+
+            async def one(number: int, problem: Problem) -> None:
+                used = 0
+
+                async def generate(request: Request) -> Completion:
+                    nonlocal used
+                    sampling = Sampling(temperature=0.6, top_p=0.95)
+                    done = await engine.generate(
+                        request.model_copy(update={"sampling": sampling, "seed": number})
+                    )
+                    used += done.output_tokens or 0
+                    return done
+
+                solution = await policy.solve(problem, MODEL, generate)
+                right = f"\\boxed{{{problem.answer}}}" in solution.text
+                found[problem.level or 0].append((right, used))
+
+            await asyncio.gather(*(one(at, problem) for at, problem in enumerate(problems)))
+
+    asyncio.run(run())
+    return found
+
+
+def accuracy(found: dict[int, list[tuple[bool, int]]]) -> float:
+    results = [right for level in found.values() for right, _ in level]
+    return sum(results) / len(results)
+
+
+@pytest.fixture(scope="module")
+def problems() -> list[Problem]:
+    return list(Arithmetic(problems=240, seed=20).load())
+
+
+def test_it_reasons_at_length_and_mostly_right_and_less_so_when_cut(problems: list[Problem]) -> None:
+    free = attempts(Unconstrained(max_tokens=512), problems)
+    assert accuracy(free) >= 0.90
+    tokens = {level: sum(used for _, used in found) / len(found) for level, found in free.items()}
+    assert [level for level, _ in sorted(tokens.items(), key=lambda item: item[1])] == [1, 2, 3, 4, 5, 6]
+    assert tokens[6] > 2 * tokens[1]
+    cut = attempts(Truncation(budget=64), problems)
+    assert accuracy(cut) < accuracy(free) - 0.3
