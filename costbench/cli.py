@@ -131,9 +131,10 @@ def report(run_name: str | None, pareto: bool, x: str, form: str, **options: Any
     from costbench.reporting import ReportOptions, make_report, print_report
 
     found = make_report(run_name, ReportOptions(**options))
-    print_report(found, form)
     folder = options["out"] or Path("reports") / found.run
-    for path in write_report(found, folder, x=_axis(x), pareto=pareto):
+    written = write_report(found, folder, x=_axis(x), pareto=pareto)
+    print_report(found, form)
+    for path in written:
         click.echo(f"wrote {path}", err=True)
 
 

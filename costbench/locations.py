@@ -2,6 +2,7 @@
 
 import datetime
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from costbench.errors import StoreError, SuiteError
@@ -15,8 +16,9 @@ _BUNDLED = (_PACKAGE.parent / "suites", _PACKAGE / "suites")
 def find_suite(name: str) -> Path:
     """A suite by path, or by the name of a bundled one; raises SuiteError that lists those."""
     path = Path(name)
-    if path.is_file():
-        return path
+    with suppress(OSError):  # longer than any path
+        if path.is_file():
+            return path
     known = {suite.stem: suite for folder in reversed(_BUNDLED) for suite in folder.glob("*.yaml")}
     # "suites/math.yaml" works from an installed wheel too, as long as nothing else is meant.
     wanted = path.stem if path.suffix in {"", ".yaml", ".yml"} else name

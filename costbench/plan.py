@@ -144,12 +144,21 @@ def _load(dataset: Dataset, name: str, limit: int | None) -> Problems:
             raise SuiteError(
                 f"dataset {name}: the id {problem.id!r} occurs twice; ids must be unique"
             )
+        _require_text(problem, name)
         problems[problem.id] = problem
         if limit is not None and len(problems) >= limit:
             break
     if not problems:
         raise SuiteError(f"dataset {name}: holds no problem")
     return tuple(problems.values())
+
+
+def _require_text(problem: Problem, name: str) -> None:
+    """JSON can hold half a surrogate pair, which no tokenizer and no database takes."""
+    try:
+        problem.model_dump_json()
+    except ValueError as error:
+        raise SuiteError(f"dataset {name}: problem {problem.id!r} is not Unicode text") from error
 
 
 def _check_models(group: Group) -> None:

@@ -29,10 +29,9 @@ def build_component(family: str, spec: object, context: Mapping[str, Any] | None
 
     Raises PluginError for a kind that cannot be found and pydantic's ValidationError for wrong keys.
     """
-    noun = _KINDS[family][1]
     fields = {"kind": spec} if isinstance(spec, str) else spec
     if not isinstance(fields, dict) or not isinstance(fields.get("kind"), str):
-        raise PluginError(f"expected a {noun}: its name, or a mapping with `kind`, found {spec!r}")
+        raise PluginError(f"expected a name or a mapping with `kind`, found {spec!r}")
     component = component_class(family, fields["kind"])
     if ":" in fields["kind"]:  # a class named by its place keeps its own kind
         fields = {key: value for key, value in fields.items() if key != "kind"}

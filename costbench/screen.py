@@ -2,7 +2,6 @@
 
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from rich.console import Console
@@ -56,7 +55,7 @@ def print_prompts(plan: Plan) -> None:
     console = Console()
     for name, prompt in {cell.dataset_name: cell.problems[0].prompt for cell in plan.cells}.items():
         console.rule(escape(name), align="left")
-        console.print(prompt, markup=False, highlight=False)
+        console.out(prompt, highlight=False)  # neither wrapped nor read as markup
 
 
 class RunScreen:
@@ -83,12 +82,7 @@ class RunScreen:
         self._progress.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self._progress.stop()
 
     def announce(self, folder: Path, stored: int) -> None:

@@ -128,9 +128,8 @@ def read_yaml(path: Path) -> YamlFile:
         content = loader.construct_document(root) if root is not None else None
     except yaml.reader.ReaderError as error:
         line = f"{text.count(chr(10), 0, error.position) + 1}"
-        raise SuiteError(
-            f"{path}:{line}: the character {error.character!r} is not allowed"
-        ) from error
+        sign = f"U+{int(error.character):04X}"
+        raise SuiteError(f"{path}:{line}: the character {sign} is not allowed") from error
     except yaml.MarkedYAMLError as error:
         line = f"{error.problem_mark.line + 1}" if error.problem_mark else "1"
         raise SuiteError(f"{path}:{line}: {error.problem or 'not valid YAML'}") from error
@@ -157,7 +156,7 @@ def _unusable(value: object) -> str | None:
 def _child(node: yaml.Node | None, key: int | str) -> tuple[yaml.Node, int] | None:
     if isinstance(node, yaml.MappingNode):
         for name, value in node.value:
-            if name.value == key:
+            if name.value == str(key):
                 return value, name.start_mark.line + 1
     if isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
         return node.value[key], node.value[key].start_mark.line + 1
@@ -182,7 +181,7 @@ def _sentence(found: ErrorDetails) -> str:
     place = _place(found["loc"])
     if found["type"] == "extra_forbidden":
         key = str(found["loc"][-1])
-        near = difflib.get_close_matches(key, _known_keys(), n=1)
+        near = difflib.get_close_matches(key, _known_keys() - {key}, n=1)
         hint = f"; did you mean `{near[0]}`?" if near else ""
         return f"{place}: unknown key `{key}`{hint}"
     if found["type"] == "missing":

@@ -22,7 +22,7 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
         lines = [line.rstrip() for line in text.splitlines()]
         path = GOLDEN / name
         if request.config.getoption("--update-golden"):
-            path.parent.mkdir(exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("\n".join(lines) + "\n", encoding="utf-8")
         assert path.exists(), f"{path} is missing: write it with pytest --update-golden"
         assert lines == path.read_text(encoding="utf-8").splitlines()

@@ -7,6 +7,7 @@ name: small
 sampling: {{temperature: 0.6, top_p: 0.95, top_k: 0, samples_per_problem: {samples}, seed: 3}}
 prices: prices.yaml
 meters: {meters}
+limits: {limits}
 groups:
   - name: embedded
     engine: transformers
@@ -47,6 +48,7 @@ def write_small_suite(
     concurrency: int = 8,
     policies: tuple[str, ...] = POLICIES,
     meters: str = "auto",
+    limits: str = "{}",
 ) -> Path:
     """Write the suite and its price book; gives the suite's path."""
     (folder / "prices.yaml").write_text(_PRICES)
@@ -57,6 +59,7 @@ def write_small_suite(
             samples=samples,
             concurrency=concurrency,
             meters=meters,
+            limits=limits,
             policies="\n".join(f"      - {policy}" for policy in policies),
         )
     )

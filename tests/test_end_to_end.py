@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 
 from small_suite import write_small_suite
 
+ROOT = Path(__file__).parent.parent
 COMMAND = (sys.executable, "-m", "costbench")
 
 
@@ -151,3 +153,48 @@ def test_a_run_that_is_stopped_goes_on_and_loses_nothing(
     third = costbench(tmp_path, "run", "small.yaml", "--only", "nothing*")
     assert third.returncode == 1
     assert "matches no cell" in third.stderr
+
+
+def test_a_run_stops_at_its_limit_says_so_and_goes_on_when_the_limit_is_raised(tmp_path: Path) -> None:
+    policies = ("{kind: truncation, budget: 8}",)
+    sizes = {"problems": 12, "samples": 2, "concurrency": 4, "policies": policies, "meters": "none"}
+    write_small_suite(tmp_path, **sizes, limits="{tokens: 1}")
+    first = costbench(tmp_path, "run", "small.yaml")
+    assert first.returncode == 1
+    assert "stopped at limits.tokens: 1; run again to go on" in first.stderr
+    cell = report(tmp_path)["cells"][0]
+    assert cell["attempts"] < 24
+    assert "incomplete" in cell["caveats"]
+    write_small_suite(tmp_path, **sizes)
+    second = costbench(tmp_path, "run", "small.yaml")
+    assert second.returncode == 0, second.stderr
+    assert "going on" in second.stderr
+    cell = report(tmp_path)["cells"][0]
+    assert cell["attempts"] == 24
+    # nobody measured energy: null with the reason, never 0
+    assert cell["joules_per_attempt"] == {
+        "value": None, "low": None, "high": None, "confidence": 0.95, "reason": "not_measured",
+    }
+    assert cell["energy"]["provenance"] == cell["gco2e"]["provenance"] == "unavailable"
+    assert cell["on_frontier"]["joules"] == {"now": None, "probability": None}
+
+
+def test_an_engine_that_fails_is_listed_and_the_other_groups_go_on(tmp_path: Path) -> None:
+    suite = write_small_suite(tmp_path, problems=2, samples=1, policies=("{kind: truncation, budget: 4}",))
+    broken = tmp_path / "broken"
+    shutil.copytree(ROOT / "costbench" / "embedded" / "abacus-base", broken)
+    (broken / "model.safetensors").write_bytes(b"nothing")
+    group = f"""
+  - name: broken
+    engine: transformers
+    datasets: [{{kind: arithmetic, problems: 2}}]
+    models: [{{name: broken, path: "{broken}"}}]
+    policies: [unconstrained]
+"""
+    suite.write_text(suite.read_text() + group)
+    done = costbench(tmp_path, "run", "small.yaml")
+    assert done.returncode == 1
+    assert "broken failed: model broken" in done.stderr
+    found = report(tmp_path)
+    assert [cell["attempts"] for cell in found["cells"]] == [2]
+    assert [failed["group"] for failed in found["failed"]] == ["broken"]

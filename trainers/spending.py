@@ -2,7 +2,6 @@
 
 import time
 from contextlib import ExitStack
-from types import TracebackType
 from typing import Self
 
 import torch
@@ -28,12 +27,7 @@ class Spending:
         self._booked_until_s = time.monotonic()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self._stack.close()
 
     def settle(self) -> Ledger:

@@ -40,8 +40,6 @@ class Jsonl(Component):
         """Problem by problem; raises SuiteError with the line for anything that is not one."""
         lines_of: dict[str, int] = {}
         for line, record in self._records():
-            if self.problems is not None and len(lines_of) >= self.problems:
-                return
             problem = self._problem(line, record)
             if problem.id in lines_of:
                 raise SuiteError(
@@ -50,6 +48,8 @@ class Jsonl(Component):
                 )
             lines_of[problem.id] = line
             yield problem
+            if len(lines_of) == self.problems:
+                return
         if not lines_of:
             raise SuiteError(f"{self.path}: holds no problem")
 

@@ -1,0 +1,80 @@
+"""From stored text to outcomes: which part is graded, by whom, and that old grades stay."""
+
+from pathlib import Path
+
+import pytest
+
+from costbench.graders.exact import ExactGrader
+from costbench.grading import Grading, answer_part, cell_accuracy
+from costbench.store import Attempt, Call, Store
+from costbench.types import Completion, Piece, Problem, Solution, Thinking
+
+RESPONSES = {
+    "right": ("1 + 1 = 2</think>The answer is \\boxed{2}.", True),
+    "wrong": ("1 + 1 = 3</think>The answer is \\boxed{3}.", True),
+    "cut": ("1 + 1 = \\boxed{2}, or so I", False),
+    "no-reference": ("</think>\\boxed{2}", True),
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("thoughts</think> 4", " 4"),
+        ("thoughts that never end \\boxed{4}", ""),
+        ("a</think>b</think>c", "c"),
+    ],
+)
+def test_only_what_follows_the_end_of_thinking_is_graded(text: str, part: str) -> None:
+    assert answer_part(text, "</think>") == part
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    store = Store.create(tmp_path / "run", {})
+    store.begin_session({})
+    spec = {
+        "dataset_sha256": "d",
+        "model": {"thinking": Thinking().model_dump()},
+        "grader": ExactGrader().model_dump(),
+    }
+    problems = [
+        Problem(id=name, question="?", prompt="?", answer=None if name == "no-reference" else "2")
+        for name in RESPONSES
+    ]
+    with store.transaction():
+        store.add_cell(0, "cell", spec, problems)
+    store.add_attempts([attempt(name, *RESPONSES[name]) for name in RESPONSES], [])
+    return store
+
+
+def attempt(problem: str, text: str, finished: bool) -> Attempt:
+    piece = Piece(text=text, origin="sampled", tokens=5)
+    done = Completion(
+        sampled=piece, finish="end", input_tokens=1, reasoning_tokens=3, written_tokens=(),
+        submitted_s=0, started_s=0, first_token_s=1, finished_s=2,
+    )  # fmt: skip
+    solution = Solution(pieces=(piece,), finished=finished)
+    return Attempt("cell", problem, 0, 1, 0.0, 2.0, [Call(done, 0)], solution)
+
+
+def test_each_attempt_gets_one_grade_and_a_second_look_adds_none(store: Store) -> None:
+    with store, Grading(store) as grading:
+        assert grading.grade_all() == 4
+        assert grading.grade_all() == 0
+        rows = dict(
+            store.db.execute(
+                "SELECT a.problem, g.correct FROM grades g JOIN attempts a ON a.id = g.attempt"
+            ).fetchall()
+        )
+        assert rows == {"right": 1, "wrong": 0, "cut": 0, "no-reference": None}
+        assert cell_accuracy(store, "cell") == pytest.approx(1 / 3)
+
+
+def test_another_version_is_kept_beside_the_old_one(store: Store) -> None:
+    with store, Grading(store) as grading:
+        grading.grade_all()
+        with store.transaction():
+            store.db.execute("UPDATE grades SET version = 'older'")
+        assert grading.grade_all() == 4
+        assert store.db.execute("SELECT COUNT(*) FROM grades").fetchone() == (8,)

@@ -1,0 +1,91 @@
+"""What an import brings with it: a bare GPU machine has to do the measuring with few libraries."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = (
+    *("torch", "transformers", "pandas", "altair", "vl_convert", "math_verify", "codecarbon", "scipy"),
+    *("pebble", "jinja2", "safetensors", "trl", "vllm", "datasets"),
+)
+
+# `run --no-grade` with the transformers engine, as costbench.cli imports it.
+MEASURING = (
+    "costbench.cli",
+    "costbench.hardware",
+    "costbench.locations",
+    "costbench.measuring",
+    "costbench.plan",
+    "costbench.runner",
+    "costbench.screen",
+    "costbench.suite",
+    "costbench.datasets.arithmetic",
+    "costbench.datasets.jsonl",
+    "costbench.graders.math",  # named in the suite, not used before the grading
+    "costbench.metering.nvml",
+    "costbench.policies.budget_forcing",
+    "costbench.policies.truncation",
+    "costbench.policies.unconstrained",
+)
+ENGINE = "costbench.engines.transformers"
+
+SHOW = """
+import importlib, json, sys
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+json.dump(sorted({name.partition(".")[0] for name in sys.modules}), sys.stdout)
+"""
+
+# Makes some libraries look as if they were not installed.
+WITHOUT = """
+import importlib.abc, importlib.metadata, sys
+
+
+class Refuse(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {missing!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+
+sys.meta_path.insert(0, Refuse())
+"""
+
+
+def loaded_by(*modules: str, before: str = "") -> set[str]:
+    """Top names of all that is loaded after these imports, in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", before + SHOW, *modules],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout))
+
+
+def test_help_and_completion_load_nothing_heavy() -> None:
+    assert not loaded_by("costbench.cli").intersection(HEAVY)
+
+
+def test_the_package_itself_loads_nothing_heavy() -> None:
+    assert not loaded_by("costbench").intersection(HEAVY)
+
+
+def test_all_but_the_engine_of_a_measurement_needs_nothing_heavy() -> None:
+    assert not loaded_by(*MEASURING).intersection(HEAVY)
+
+
+def test_measuring_with_transformers_loads_no_library_of_grading_or_reporting() -> None:
+    loaded = loaded_by(*MEASURING, ENGINE)
+    assert {"torch", "transformers"} <= loaded
+    # jinja2 is not asked for here: transformers itself loads it for chat templates
+    unwanted = {"pandas", "altair", "vl_convert", "math_verify", "pebble", "codecarbon", "scipy"}
+    assert not loaded & unwanted
+
+
+@pytest.mark.parametrize("module", [*MEASURING, ENGINE])
+def test_measuring_needs_only_the_libraries_of_a_bare_gpu_machine(module: str) -> None:
+    ...
