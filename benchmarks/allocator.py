@@ -8,6 +8,7 @@ import statistics
 import subprocess
 import sys
 import time
+from typing import Any
 
 
 def measure(rows: int, keep: bool) -> float:
@@ -20,9 +21,8 @@ def measure(rows: int, keep: bool) -> float:
 
     if keep:
         keep_freed_memory()
-    model = (
-        AutoModelForCausalLM.from_pretrained(resolve_model("embedded:abacus-base")).float().eval()
-    )
+    model: Any = AutoModelForCausalLM.from_pretrained(resolve_model("embedded:abacus-base"))
+    model.float().eval()
     cache, token = DynamicCache(), torch.zeros((rows, 1), dtype=torch.long)
     with torch.inference_mode():
         model(input_ids=torch.zeros((rows, 60), dtype=torch.long), past_key_values=cache)

@@ -37,11 +37,14 @@ def measure(rows: int, threads: int) -> float:
                     request.model_copy(update={"sampling": Sampling(), "seed": 1})
                 )
 
-            for _ in range(2):
+            async def batch() -> float:
                 began = time.monotonic()
                 found = await asyncio.gather(*(policy.solve(p, model, generate) for p in problems))
-            tokens = sum(piece.tokens or 0 for solution in found for piece in solution.pieces)
-            return tokens / (time.monotonic() - began)
+                tokens = sum(piece.tokens or 0 for solution in found for piece in solution.pieces)
+                return tokens / (time.monotonic() - began)
+
+            await batch()
+            return await batch()
 
     return asyncio.run(run())
 

@@ -18,7 +18,7 @@ def print_plan(plan: Plan, *, err: bool) -> None:
     """Per group: cells, attempts, tokens at most, and what it may take; then what is skipped and why."""
     console = Console(stderr=err)
     table = Table(title=f"{plan.suite.name} on {escape(plan.machine.label)}", title_justify="left")
-    table.add_column("group")
+    table.add_column("group", overflow="fold")
     for column in ("cells", "attempts", "tokens at most", "minutes", "USD", "download GB"):
         table.add_column(column, justify="right")
     for group in plan.suite.groups:

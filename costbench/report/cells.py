@@ -133,16 +133,21 @@ def _money_facts(priced: PricedCell) -> MoneyFacts:
     return MoneyFacts(
         provenance=priced.rate.price.provenance,
         method="machine_time_x_rental_price",
+        basis=priced.rate.price.model_dump(mode="json"),
         reasons=("assumed_price",),
     )
 
 
 def _carbon_facts(priced: PricedCell, joules: float | None) -> MoneyFacts:
-    missing = _grid_reason(priced) or (None if joules is not None else "no_meter")
-    if missing:
-        return MoneyFacts(provenance="unavailable", method=None, reasons=(missing,))
+    grid = priced.book.grid if priced.book else None
+    if grid is None or joules is None:
+        reason = "no_grid_intensity" if grid is None else "no_meter"
+        return MoneyFacts(provenance="unavailable", method=None, reasons=(reason,))
     return MoneyFacts(
-        provenance="assumed", method="energy_x_grid_intensity", reasons=("assumed_grid",)
+        provenance="assumed",
+        method="energy_x_grid_intensity",
+        basis=grid.model_dump(mode="json"),
+        reasons=("assumed_grid",),
     )
 
 

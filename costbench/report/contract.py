@@ -52,6 +52,8 @@ class MoneyFacts(Frozen):
 
     provenance: Provenance
     method: str | None
+    basis: dict[str, Any] | None = None
+    """The entry of the price book that was used: figure, source, date."""
     reasons: tuple[str, ...]
 
 

@@ -34,14 +34,14 @@ class Footnotes:
     @classmethod
     def to(cls, report: Report) -> Self:
         """The caveats of a report in the order of their first row."""
-        codes = dict.fromkeys(code for cell in report.cells for code in _doubts(cell))
-        everywhere = tuple(c for c in codes if all(c in _doubts(cell) for cell in report.cells))
+        codes = dict.fromkeys(code for cell in report.cells for code in cell.caveats)
+        everywhere = tuple(c for c in codes if all(c in cell.caveats for cell in report.cells))
         some = [code for code in codes if code not in everywhere]
         return cls(everywhere, dict(zip(some, _LETTERS, strict=False)))
 
     def of(self, cell: CellReport) -> str:
         """The letters of one row."""
-        return " ".join(letter for code, letter in self.letters.items() if code in _doubts(cell))
+        return " ".join(letter for code, letter in self.letters.items() if code in cell.caveats)
 
     @property
     def lines(self) -> tuple[tuple[str, str], ...]:
@@ -91,14 +91,10 @@ def prices(report: Report) -> str:
     book = report.prices
     if not book:
         return "none: no price book was named"
-    parts = [_machine_price(price) for price in book.get("machines", []) if _is_used(price, report)]
-    parts = parts or ["no price for this machine"]
-    if grid := book.get("grid"):
-        parts.append(
-            f"grid {wording.number(grid['gco2e_per_kwh'])} gCO2e/kWh, "
-            f"{grid['place']} {grid['year']} ({grid['source']})"
-        )
-    return clean(f"book of {book.get('date')}: " + "; ".join(parts))
+    rents = [_rent(cell.usd.basis) for cell in report.cells if cell.usd.basis]
+    grids = [_grid(cell.gco2e.basis) for cell in report.cells if cell.gco2e.basis]
+    parts = [*(rents or ["no price for this machine"]), *(grids or ["no grid intensity used"])]
+    return clean(f"book of {book.get('date')}: " + "; ".join(dict.fromkeys(parts)))
 
 
 def machine(report: Report) -> str:
@@ -106,9 +102,8 @@ def machine(report: Report) -> str:
     known = report.machine
     if known.get("label"):
         return clean(str(known["label"]))
-    gpus = _gpu_names(report)
-    if gpus:
-        return clean(f"{len(gpus)}x {gpus[0]}")
+    if gpus := known.get("gpus"):
+        return clean(f"{len(gpus)}x {gpus[0]['name']}")
     cores = f"{known['cores']}-core " if known.get("cores") else ""
     return clean(f"{cores}{known.get('cpu') or 'unknown CPU'} (no GPU)")
 
@@ -122,7 +117,7 @@ def first_sentence(text: str) -> str:
 def source_caveats(report: Report, cost: str) -> tuple[str, ...]:
     """What the caveats say of where a cost comes from, for a caption."""
     code = _SOURCES.get(cost)
-    said = any(code in _doubts(cell) for cell in report.cells)
+    said = any(code in cell.caveats for cell in report.cells)
     return (explain(code),) if code and said else ()
 
 
@@ -137,11 +132,6 @@ def notes(report: Report) -> tuple[str, ...]:
     """The report's own sentences, and whether it is whole."""
     unfinished = "The run is not complete: figures cover what is there."
     return tuple(map(clean, (*(() if report.complete else (unfinished,)), *report.notes)))
-
-
-def _doubts(cell: CellReport) -> tuple[str, ...]:
-    """Those about money and carbon are with their figures, not among the cell's caveats."""
-    return (*cell.caveats, *cell.usd.reasons, *cell.gco2e.reasons)
 
 
 def _compared(found: Iterable[Comparison], pair: tuple[str, str], cost: str | None) -> str:
@@ -183,18 +173,15 @@ def _accuracy_words(found: Comparison) -> str:
     return f"{text}, a loss above {-100 * change.low:.1f} is excluded"
 
 
-def _machine_price(price: dict[str, Any]) -> str:
+def _rent(price: dict[str, Any]) -> str:
     return (
         f"{price['match']} {wording.number(price['usd_per_hour'])} USD per {price['per']} and hour, "
         f"{price.get('provenance', 'assumed')} ({price['provider']}; {price['source']}, {price['as_of']})"
     )
 
 
-def _is_used(price: dict[str, Any], report: Report) -> bool:
-    names = _gpu_names(report) if any(cell.gpus for cell in report.cells) else []
-    names += ["cpu"] if any(not cell.gpus for cell in report.cells) else []
-    return any(str(price["match"]).lower() in name.lower() for name in names)
-
-
-def _gpu_names(report: Report) -> list[str]:
-    return [str(gpu["name"]) for gpu in report.machine.get("gpus", ())]
+def _grid(grid: dict[str, Any]) -> str:
+    return (
+        f"grid {wording.number(grid['gco2e_per_kwh'])} gCO2e/kWh, "
+        f"{grid['place']} {grid['year']} ({grid['source']})"
+    )

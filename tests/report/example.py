@@ -51,6 +51,8 @@ EVERYWHERE = (
     "protocol_quick",
     "modelled_not_measured",
     "constant_ram_term",
+    "assumed_price",
+    "assumed_grid",
 )
 
 
@@ -192,11 +194,15 @@ def cell(
             reasons=("modelled_not_measured", "constant_ram_term"),
         ),
         usd=MoneyFacts(
-            provenance="assumed", method="machine_time_x_rental_price", reasons=("assumed_price",)
+            provenance="assumed",
+            method="machine_time_x_rental_price",
+            basis=PRICES["machines"][0],
+            reasons=("assumed_price",),
         ),
         gco2e=MoneyFacts(
             provenance="assumed" if known else "unavailable",
             method="energy_x_grid_intensity",
+            basis=PRICES["grid"],
             reasons=("assumed_grid",),
         ),
         windows=Windows(
