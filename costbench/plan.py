@@ -3,8 +3,9 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from itertools import product
 from typing import Any
 
 from costbench.engines.model_files import files_sha256
@@ -15,6 +16,8 @@ from costbench.suite import DatasetUse, Group, PolicyUse, Suite, policy_budget, 
 from costbench.types import Model, Problem, Sampling
 
 Problems = tuple[Problem, ...]
+
+_ENGINE_PACKAGES = ("costbench", "torch", "transformers", "vllm")
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,7 @@ def make_plan(
     `limit` keeps the first so many problems of each dataset; `only` are patterns of cell ids ("embedded",
     "embedded/*/truncation*"), matched from the left. Raises SuiteError when they leave nothing.
     """
+    choice = _Choice(limit, only)
     cells: list[Cell] = []
     skipped = []
     for group in suite.groups:
@@ -88,40 +92,56 @@ def make_plan(
         if reasons:
             skipped.append(Skipped(group.name, "; ".join(reasons)))
         else:
-            _check_models(group)
-            cells += _cells(suite, group, limit)
-    chosen = tuple(cell for cell in cells if _matches(cell.id, only))
-    if only and not chosen:
-        known = "\n  ".join(cell.id for cell in cells)
+            cells += _cells(suite, group, choice)
+    if only and not cells:
+        known = "\n  ".join(choice.left_out)
         raise SuiteError(f"--only {' '.join(only)} matches no cell; there are:\n  {known}")
-    return Plan(suite, machine, chosen, tuple(skipped), _identity(suite, machine, chosen))
+    return Plan(suite, machine, tuple(cells), tuple(skipped), _identity(suite, machine, cells))
 
 
-def _cells(suite: Suite, group: Group, limit: int | None) -> list[Cell]:
-    cells = []
-    for use in group.datasets:
-        problems = _load(use.dataset, use.name, limit)
-        changes = use.sampling.model_dump(exclude_none=True)
-        sampling = suite.sampling.model_copy(update=changes)
-        for model in group.models:
-            for policy_use in group.policies:
-                for policy in policy_use.policies:
-                    for concurrency in group.load.concurrency:
-                        cells.append(
-                            Cell(
-                                id=_cell_id(group, model, policy_use, policy, use, concurrency),
-                                group=group.name,
-                                engine=group.engine,
-                                model=model,
-                                policy_name=policy_use.name,
-                                policy=policy,
-                                dataset_name=use.name,
-                                problems=problems,
-                                grader=use.grader,
-                                sampling=sampling,
-                                concurrency=concurrency,
-                            )
-                        )
+@dataclass
+class _Choice:
+    """What the command line leaves of a suite."""
+
+    limit: int | None
+    only: Sequence[str]
+    left_out: list[str] = field(default_factory=list)
+
+    def takes(self, cell_id: str) -> bool:
+        """Whether this cell is wanted; remembers it where not."""
+        wanted = _matches(cell_id, self.only)
+        if not wanted:
+            self.left_out.append(cell_id)
+        return wanted
+
+
+def _cells(suite: Suite, group: Group, choice: _Choice) -> list[Cell]:
+    """Cells model by model, so that each model is loaded once; datasets load when the first needs them."""
+    cells: list[Cell] = []
+    loaded: dict[str, Problems] = {}
+    for model, use, policy_use in product(group.models, group.datasets, group.policies):
+        sampling = suite.sampling.model_copy(update=use.sampling.model_dump(exclude_none=True))
+        for policy, concurrency in product(policy_use.policies, group.load.concurrency):
+            cell_id = _cell_id(group, model, policy_use, policy, use, concurrency)
+            if not choice.takes(cell_id):
+                continue
+            if use.name not in loaded:
+                loaded[use.name] = _load(use.dataset, use.name, choice.limit)
+            cells.append(
+                Cell(
+                    id=cell_id,
+                    group=group.name,
+                    engine=group.engine,
+                    model=model,
+                    policy_name=policy_use.name,
+                    policy=policy,
+                    dataset_name=use.name,
+                    problems=loaded[use.name],
+                    grader=use.grader,
+                    sampling=sampling,
+                    concurrency=concurrency,
+                )
+            )
     return cells
 
 
@@ -161,14 +181,6 @@ def _require_text(problem: Problem, name: str) -> None:
         raise SuiteError(f"dataset {name}: problem {problem.id!r} is not Unicode text") from error
 
 
-def _check_models(group: Group) -> None:
-    for model in group.models:
-        try:
-            files_sha256(model.path)
-        except EngineError as error:
-            raise SuiteError(f"{group.name}/{model.name}: {error}") from error
-
-
 def _matches(cell_id: str, only: Sequence[str]) -> bool:
     parts = cell_id.split("/")
     return not only or any(
@@ -191,19 +203,37 @@ def prompt_sha256(problems: Problems) -> str:
 
 
 def _identity(suite: Suite, machine: Machine, cells: Sequence[Cell]) -> str:
-    datasets = {f"{c.group}/{c.dataset_name}": c.problems for c in cells}
-    models = {cell.model.path for cell in cells}
+    """What is measured and with what; not what it costs, how it is graded or how long it may take."""
+    models = {(cell.group, cell.model.name): _model_sha256(cell) for cell in cells}
     return _sha256(
         {
-            "suite": suite.model_dump(mode="json", exclude={"prices", "limits", "decision"}),
-            "cells": sorted(cell.id for cell in cells),
-            "datasets": {name: dataset_sha256(p) for name, p in sorted(datasets.items())},
-            "prompts": {name: prompt_sha256(p) for name, p in sorted(datasets.items())},
-            "models": {path: files_sha256(path) for path in sorted(models)},
-            "versions": machine.versions,
+            "suite": [suite.name, suite.protocol, suite.meters],
+            "cells": [
+                {
+                    "id": cell.id,
+                    "engine": cell.engine.model_dump(mode="json"),
+                    "model": models[cell.group, cell.model.name],
+                    "policy": cell.policy.model_dump(mode="json"),
+                    "dataset": dataset_sha256(cell.problems),
+                    "prompts": prompt_sha256(cell.problems),
+                    "sampling": cell.sampling.model_dump(mode="json"),
+                }
+                for cell in cells
+            ],
+            "versions": {name: machine.versions.get(name) for name in _ENGINE_PACKAGES},
             "devices": [gpu.name for gpu in machine.gpus] or machine.cpu,
         }
     )
+
+
+def _model_sha256(cell: Cell) -> list[str | None]:
+    """Its files where they are here, else its id and revision; and its markers."""
+    try:
+        files = files_sha256(cell.model.path)
+    except EngineError as error:
+        raise SuiteError(f"{cell.group}/{cell.model.name}: {error}") from error
+    place = [cell.model.path, cell.model.revision] if files is None else [files]
+    return [*place, cell.model.thinking.model_dump_json()]
 
 
 def _sha256(content: Any) -> str:

@@ -42,9 +42,12 @@ def test_its_card_says_what_it_is() -> None:
     assert "kWh" in card
 
 
-def attempts(policy: Unconstrained | Truncation, problems: list[Problem]) -> dict[int, list[tuple[bool, int]]]:
-    """Right or wrong and tokens by level."""
-    found: dict[int, list[tuple[bool, int]]] = defaultdict(list)
+Results = dict[int, list[tuple[bool, int]]]
+"""Right or wrong, and tokens, by level."""
+
+
+def attempts(policy: Unconstrained | Truncation, problems: list[Problem]) -> Results:
+    found: Results = defaultdict(list)
 
     async def run() -> None:
         async with TransformersEngine().open(MODEL, 120) as engine:
@@ -71,7 +74,7 @@ def attempts(policy: Unconstrained | Truncation, problems: list[Problem]) -> dic
     return found
 
 
-def accuracy(found: dict[int, list[tuple[bool, int]]]) -> float:
+def accuracy(found: Results) -> float:
     results = [right for level in found.values() for right, _ in level]
     return sum(results) / len(results)
 
@@ -81,11 +84,20 @@ def problems() -> list[Problem]:
     return list(Arithmetic(problems=240, seed=20).load())
 
 
-def test_it_reasons_at_length_and_mostly_right_and_less_so_when_cut(problems: list[Problem]) -> None:
+def test_it_reasons_at_length_and_mostly_right_and_less_so_when_cut(
+    problems: list[Problem],
+) -> None:
     free = attempts(Unconstrained(max_tokens=512), problems)
     assert accuracy(free) >= 0.90
     tokens = {level: sum(used for _, used in found) / len(found) for level, found in free.items()}
-    assert [level for level, _ in sorted(tokens.items(), key=lambda item: item[1])] == [1, 2, 3, 4, 5, 6]
+    assert [level for level, _ in sorted(tokens.items(), key=lambda item: item[1])] == [
+        1,
+        2,
+        3,
+        4,
+        5,
+        6,
+    ]
     assert tokens[6] > 2 * tokens[1]
     cut = attempts(Truncation(budget=64), problems)
     assert accuracy(cut) < accuracy(free) - 0.3

@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from small_suite import write_small_suite
 
 ROOT = Path(__file__).parent.parent
@@ -47,11 +46,17 @@ def test_every_attempt_is_stored_once_with_its_calls_text_and_grade(finished: Pa
     (run,) = (finished / "runs").iterdir()
     assert sorted(path.name for path in run.iterdir()) == ["environment.json", "run.db"]
     with sqlite3.connect(run / "run.db") as database:
-        count = database.execute("SELECT COUNT(*), COUNT(DISTINCT cell || problem || pass) FROM attempts")
+        count = database.execute(
+            "SELECT COUNT(*), COUNT(DISTINCT cell || problem || pass) FROM attempts"
+        )
         assert count.fetchone() == (36, 36)
-        assert database.execute("SELECT COUNT(*) FROM attempts WHERE error IS NOT NULL").fetchone() == (0,)
+        assert database.execute(
+            "SELECT COUNT(*) FROM attempts WHERE error IS NOT NULL"
+        ).fetchone() == (0,)
         assert database.execute("SELECT COUNT(*) FROM grades").fetchone() == (36,)
-        assert database.execute("SELECT COUNT(*) FROM windows WHERE phase = 'whole'").fetchone() == (6,)
+        assert database.execute(
+            "SELECT COUNT(*) FROM windows WHERE phase = 'whole'"
+        ).fetchone() == (6,)
         times = database.execute(
             "SELECT MIN(first_token_s - submitted_s), MIN(finished_s - first_token_s) FROM calls"
         ).fetchone()
@@ -61,7 +66,11 @@ def test_every_attempt_is_stored_once_with_its_calls_text_and_grade(finished: Pa
 def test_the_report_adds_up(finished: Path) -> None:
     found = report(finished)
     assert found["schema_version"] == 1
-    assert [cell["policy"] for cell in found["cells"]] == ["unconstrained", "truncation", "budget_forcing"]
+    assert [cell["policy"] for cell in found["cells"]] == [
+        "unconstrained",
+        "truncation",
+        "budget_forcing",
+    ]
     assert [skipped["group"] for skipped in found["skipped"]] == ["needs-a-gpu"]
     for cell in found["cells"]:
         outcomes = [cell[name] for name in ("correct", "wrong", "truncated", "ungraded", "errors")]
@@ -155,7 +164,9 @@ def test_a_run_that_is_stopped_goes_on_and_loses_nothing(
     assert "matches no cell" in third.stderr
 
 
-def test_a_run_stops_at_its_limit_says_so_and_goes_on_when_the_limit_is_raised(tmp_path: Path) -> None:
+def test_a_run_stops_at_its_limit_says_so_and_goes_on_when_the_limit_is_raised(
+    tmp_path: Path,
+) -> None:
     policies = ("{kind: truncation, budget: 8}",)
     sizes = {"problems": 12, "samples": 2, "concurrency": 4, "policies": policies, "meters": "none"}
     write_small_suite(tmp_path, **sizes, limits="{tokens: 1}")
@@ -173,14 +184,20 @@ def test_a_run_stops_at_its_limit_says_so_and_goes_on_when_the_limit_is_raised(t
     assert cell["attempts"] == 24
     # nobody measured energy: null with the reason, never 0
     assert cell["joules_per_attempt"] == {
-        "value": None, "low": None, "high": None, "confidence": 0.95, "reason": "not_measured",
+        "value": None,
+        "low": None,
+        "high": None,
+        "confidence": 0.95,
+        "reason": "not_measured",
     }
     assert cell["energy"]["provenance"] == cell["gco2e"]["provenance"] == "unavailable"
     assert cell["on_frontier"]["joules"] == {"now": None, "probability": None}
 
 
 def test_an_engine_that_fails_is_listed_and_the_other_groups_go_on(tmp_path: Path) -> None:
-    suite = write_small_suite(tmp_path, problems=2, samples=1, policies=("{kind: truncation, budget: 4}",))
+    suite = write_small_suite(
+        tmp_path, problems=2, samples=1, policies=("{kind: truncation, budget: 4}",)
+    )
     broken = tmp_path / "broken"
     shutil.copytree(ROOT / "costbench" / "embedded" / "abacus-base", broken)
     (broken / "model.safetensors").write_bytes(b"nothing")

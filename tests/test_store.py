@@ -39,16 +39,24 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 
 def test_a_transaction_is_all_or_nothing(tmp_path: Path) -> None:
     with Store.create(tmp_path / "run", META) as store:
-        with pytest.raises(ZeroDivisionError), store.transaction():
-            store.set_meta("half", 1)
-            raise ZeroDivisionError
+
+        def half() -> None:
+            with store.transaction():
+                store.set_meta("half", 1)
+                raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            half()
         assert store.meta("half") is None
 
 
 def test_a_closed_run_is_two_files(tmp_path: Path) -> None:
     with Store.create(tmp_path / "run", META) as store:
         store.begin_session({"cpu": "one"})
-    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["environment.json", "run.db"]
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
+        "environment.json",
+        "run.db",
+    ]
     assert json.loads((tmp_path / "run" / "environment.json").read_text()) == {"cpu": "one"}
 
 

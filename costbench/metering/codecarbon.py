@@ -119,9 +119,6 @@ def _start(latest: _Latest) -> Any:
             force_mode_cpu_load=False,
             emissions_endpoint=None,
             output_dir=".",
-            cloud_provider=None,
-            cloud_region=None,
-            region=None,
         )
         tracker.start()
     return tracker

@@ -61,7 +61,9 @@ def _load(name: str, load: Mapping[str, Any]) -> Row:
 
 def _source(name: str, facts: Frozen) -> Row:
     return {
-        key: value for key, value in _columns(name, facts).items() if not isinstance(value, dict)
+        key: value
+        for key, value in _columns(name, facts).items()
+        if key != f"{name}_basis" and not isinstance(value, dict)
     }
 
 

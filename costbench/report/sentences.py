@@ -174,10 +174,10 @@ def _accuracy_words(found: Comparison) -> str:
 
 
 def _rent(price: dict[str, Any]) -> str:
-    return (
-        f"{price['match']} {wording.number(price['usd_per_hour'])} USD per {price['per']} and hour, "
-        f"{price.get('provenance', 'assumed')} ({price['provider']}; {price['source']}, {price['as_of']})"
-    )
+    machine = price["match"] or "this machine"
+    amount = f"{wording.number(price['usd_per_hour'])} USD per {price['per']} and hour"
+    source = f"{price['provider']}; {price['source']}, {price['as_of']}"
+    return f"{machine} {amount}, {price.get('provenance', 'assumed')} ({source})"
 
 
 def _grid(grid: dict[str, Any]) -> str:

@@ -15,7 +15,10 @@ from costbench.types import Model
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("embedded:nothing", r"no embedded model is called 'embedded:nothing' \(there is: .*abacus-base"),
+        (
+            "embedded:nothing",
+            r"no embedded model is called 'embedded:nothing' \(there is: .*abacus-base",
+        ),
         ("./no/such/folder", "no such folder; a path is a folder, a hub id like org/name"),
         ("name-without-org", "no such folder"),
     ],

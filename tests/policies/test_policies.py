@@ -27,9 +27,7 @@ def solve_all(policy: Policy, problems: tuple[Problem, ...] = PROBLEMS) -> list[
         calls: list[tuple[Request, Completion]] = []
 
         async def generate(request: Request) -> Completion:
-            done = await engine.generate(
-                request.model_copy(update={"sampling": GREEDY, "seed": 1})
-            )
+            done = await engine.generate(request.model_copy(update={"sampling": GREEDY, "seed": 1}))
             calls.append((request, done))
             return done
 
@@ -59,7 +57,7 @@ def test_unconstrained_thinks_closes_and_answers(unconstrained: list[Attempt]) -
     for solution, calls in unconstrained:
         assert len(calls) == 1
         assert solution.finished
-        thinking, close, answer = solution.text.partition("</think>")
+        _, close, answer = solution.text.partition("</think>")
         assert close
         assert "\\boxed{" in answer
         done = calls[0][1]
@@ -114,7 +112,7 @@ def test_wait_takes_the_place_of_a_suppressed_end_of_thinking(unconstrained: lis
     for (whole, _), (solution, calls) in zip(unconstrained, longer, strict=True):
         first_thought = whole.text.partition("</think>")[0]
         assert solution.text.startswith(first_thought + "Wait")
-        assert [piece.text for piece in solution.pieces if piece.origin == "injected"][0] == "Wait"
+        assert [p.text for p in solution.pieces if p.origin == "injected"][:1] == ["Wait"]
         assert len(calls) == 3
         assert solution.text.count("</think>") == 1
 
