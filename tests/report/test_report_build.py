@@ -1,0 +1,627 @@
+"""A run folder written by hand, read back and reported: every figure checked with pencil and paper."""
+
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from costbench.engines.transformers import TransformersEngine
+from costbench.graders.exact import ExactGrader
+from costbench.hardware import Machine
+from costbench.measuring import cell_spec
+from costbench.metering.sampler import Reading
+from costbench.plan import Cell
+from costbench.policies.truncation import Truncation
+from costbench.policies.unconstrained import Unconstrained
+from costbench.prices import Grid, MachinePrice, PriceBook
+from costbench.records import read_run
+from costbench.report.build import Pricing, build_report
+from costbench.report.contract import Report
+from costbench.report.figures import CellFigures, PricedCell
+from costbench.store import Attempt, Call, Store
+from costbench.types import Completion, Grade, MeterFacts, Model, Piece, Problem, Sampling, Solution
+
+GRADER = ("exact", "1")
+CPU_W, RAM_W = 90.0, 30.0
+WATTS = CPU_W + RAM_W
+UNPRICED = Pricing(None, None)
+USD_PER_HOUR, GRAMS_PER_KWH = 0.36, 360.0
+BOOK = PriceBook(
+    date="2026-11-20",
+    machines=(
+        MachinePrice(
+            match="cpu",
+            per="vcpu",
+            usd_per_hour=USD_PER_HOUR / 2,
+            provider="test",
+            source="a test",
+            as_of="2026-11-20",
+        ),
+    ),
+    grid=Grid(gco2e_per_kwh=GRAMS_PER_KWH, place="Testland", year=2025, source="a test"),
+)
+METER = MeterFacts(
+    name="clock",
+    provenance="measured",
+    method="counter_interpolated",
+    scope="test_bench",
+    period_s=0.01,
+    settle_s=0.02,
+    headline=("cpu", "ram"),
+)
+MACHINE = Machine(
+    cpu="Test",
+    cores=2,
+    memory_gib=8.0,
+    system="Linux",
+    python="3.12",
+    virtual=None,
+    gpus=(),
+    versions={},
+)
+META = {
+    "suite": {"name": "hand", "protocol": "quick", "decision": {"equivalence_margin": 0.05}},
+    "machine": MACHINE.model_dump(mode="json"),
+    "skipped": [{"group": "gpu", "reason": "no CUDA GPU on this machine"}],
+    "started_at": "2026-11-20T12:00:00+00:00",
+    "costbench_version": "0.1.0",
+    "complete": True,
+}
+
+
+@dataclass(frozen=True)
+class Try:
+    """One attempt as a test says it: tokens sampled, and how it ended."""
+
+    tokens: int
+    verdict: str = "correct"
+
+
+def make_cell(policy=None, problems=4, passes=2, model="base", role="baseline"):
+    policy = policy or Unconstrained(max_tokens=64)
+    budget = getattr(policy, "budget", None)
+    label = policy.kind if budget is None else f"{policy.kind}@{budget}"
+    return Cell(
+        id=f"hand/{model}/{label}/sums/c2",
+        group="hand",
+        engine=TransformersEngine(),
+        model=Model(name=model, path="somewhere", role=role, tier="tiny"),
+        policy_name=policy.kind,
+        policy=policy,
+        dataset_name="sums",
+        problems=tuple(
+            Problem(
+                id=f"p{at}", question=f"{at}?", prompt=f"{at}?", answer=str(at), level=1 + at % 2
+            )
+            for at in range(problems)
+        ),
+        grader=ExactGrader(),
+        sampling=Sampling(samples_per_problem=passes),
+        concurrency=2,
+    )
+
+
+class Hand:
+    """Writes a run folder as the runner does, with a constant power and words put in the model's mouth."""
+
+    def __init__(self, folder, *cells, metered=True):
+        self.store = Store.create(folder, META)
+        with self.store.transaction():
+            for at, cell in enumerate(cells):
+                self.store.add_cell(at, cell.id, cell_spec(cell), cell.problems)
+        self._cells = cells
+        self._metered = metered
+        self._read_until_s = 0.0
+
+    def session(self):
+        self.store.begin_session({})
+        self._read_until_s = 0.0
+        if self._metered:
+            self.store.add_meters([METER])
+
+    def work(self, cell, pass_number, tries, lasting_s=0.03):
+        """One pass, or a part of it: attempts at problems by number, inside one window."""
+        start_s = time.monotonic()
+        with self.store.window(cell.id, pass_number, "whole"):
+            time.sleep(lasting_s)
+            attempts = [
+                self._attempt(cell, at, pass_number, one, start_s) for at, one in tries.items()
+            ]
+            self.store.add_attempts(attempts, [])
+        self._grade(cell, pass_number, tries)
+        if self._metered:
+            self.store.add_attempts([], self._readings(start_s - 0.05, time.monotonic() + 0.05))
+
+    def _attempt(self, cell, at, pass_number, one, start_s):
+        end_s = time.monotonic()
+        broken = one.verdict == "error"
+        text = f"{at}</think>{at}"
+        completion = Completion(
+            sampled=Piece(text=text, origin="sampled", tokens=one.tokens),
+            finish="length" if one.verdict == "truncated" else "end",
+            input_tokens=7,
+            reasoning_tokens=one.tokens - 2,
+            written_tokens=(),
+            submitted_s=start_s,
+            started_s=start_s,
+            first_token_s=start_s + 0.001,
+            finished_s=end_s,
+            batch_size=2,
+        )
+        solution = Solution(pieces=completion.pieces, finished=one.verdict != "truncated")
+        return Attempt(
+            cell=cell.id,
+            problem=f"p{at}",
+            pass_number=pass_number,
+            seed=0,
+            started_s=start_s,
+            finished_s=end_s,
+            calls=() if broken else (Call(completion, injected_tokens=0),),
+            solution=None if broken else solution,
+            error="the engine refused" if broken else None,
+        )
+
+    def _grade(self, cell, pass_number, tries):
+        query = "SELECT problem, id FROM attempts WHERE cell = ? AND pass = ?"
+        keys = dict(self.store.db.execute(query, (cell.id, pass_number)))
+        grades = {
+            "correct": Grade(correct=True, extracted="4"),
+            "wrong": Grade(correct=False, extracted="5"),
+            "truncated": Grade(correct=False, extracted=None),
+            "ungraded": Grade(correct=None, reason="the grader ran out of time"),
+        }
+        self.store.add_grades(
+            *GRADER,
+            [(keys[f"p{at}"], grades[t.verdict]) for at, t in tries.items() if t.verdict in grades],
+        )
+
+    def _readings(self, start_s, end_s):
+        moments = np.arange(max(start_s, self._read_until_s + 0.01), end_s + 0.01, 0.01)
+        self._read_until_s = float(moments[-1])
+        return [
+            Reading(domain, float(at), watts * float(at))
+            for domain, watts in (("cpu", CPU_W), ("ram", RAM_W))
+            for at in moments
+        ]
+
+    def read(self):
+        return read_run(self.store, {cell.id: GRADER for cell in self._cells})
+
+    def report(self, pricing=UNPRICED, **options):
+        return build_report(self.read(), "by-hand", pricing, **options)
+
+    def seconds(self, cell):
+        query = "SELECT SUM(end_s - start_s) FROM windows WHERE cell = ?"
+        return self.store.db.execute(query, (cell.id,)).fetchone()[0]
+
+
+ALL_RIGHT = {at: Try(10 * (at + 1)) for at in range(4)}
+TWO_RIGHT = {0: Try(10), 1: Try(20), 2: Try(30, "wrong"), 3: Try(40, "wrong")}
+
+
+PASSES = (ALL_RIGHT, TWO_RIGHT)
+
+
+@pytest.fixture
+def hand(tmp_path):
+    """Makes run folders, and closes them after the test."""
+    made = []
+
+    def make(*cells, **options):
+        made.append(Hand(tmp_path / f"run-{len(made)}", *cells, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        with one.store:
+            pass
+
+
+@pytest.fixture
+def measured(hand):
+    """A cell of two passes: 6 right answers of 8, 200 tokens."""
+    cell = make_cell()
+    run = hand(cell)
+    run.session()
+    run.work(cell, 0, ALL_RIGHT)
+    run.work(cell, 1, TWO_RIGHT)
+    return run, cell
+
+
+def test_counts_accuracy_and_tokens_are_those_of_the_attempts(measured):
+    run, cell = measured
+    (row,) = run.report().cells
+    assert (row.cell, row.group, row.model, row.policy) == (
+        cell.id,
+        "hand",
+        "base",
+        "unconstrained",
+    )
+    assert (row.problems, row.samples, row.attempts, row.correct, row.wrong) == (4, 2, 8, 6, 2)
+    assert row.accuracy.value == 6 / 8
+    assert row.accuracy.low <= 6 / 8 <= row.accuracy.high
+    assert row.output_tokens.value == 200 / 8
+    assert row.reasoning_tokens.value == (200 - 8 * 2) / 8
+    assert row.answer_tokens.value == 2
+    assert row.injected_tokens.value == 0
+    assert row.input_tokens.value == 7
+    assert row.mean_batch_size == 2
+    assert row.load == {"concurrency": 2}
+    assert [(level.level, level.attempts, level.accuracy) for level in row.by_level] == [
+        (1, 4, 3 / 4),
+        (2, 4, 3 / 4),
+    ]
+
+
+def test_joules_are_power_times_time_and_a_ratio_of_sums(measured):
+    run, cell = measured
+    (row,) = run.report().cells
+    joules = WATTS * run.seconds(cell)
+    assert row.windows.whole.duration_s == pytest.approx(run.seconds(cell))
+    assert row.windows.whole.joules == pytest.approx(joules)
+    assert row.energy.by_domain == {
+        "cpu": pytest.approx(joules * CPU_W / WATTS),
+        "ram": pytest.approx(joules * RAM_W / WATTS),
+    }
+    assert row.joules_per_attempt.value == pytest.approx(joules / 8)
+    assert row.joules_per_correct.value == pytest.approx(joules / 6)
+    assert row.kwh_per_correct.value == pytest.approx(joules / 6 / 3.6e6)
+    assert row.joules_per_output_token.value == pytest.approx(joules / 200)
+    assert row.machine_seconds_per_correct.value == pytest.approx(run.seconds(cell) / 6)
+    assert row.mean_power_w == pytest.approx(WATTS)
+    assert row.tokens_per_second == pytest.approx(200 / run.seconds(cell))
+    assert row.energy.provenance == "measured"
+    assert (row.energy.method, row.energy.scope) == ("counter_interpolated", "test_bench")
+    assert row.energy.quality == "unreliable"
+    assert "unreliable_window" in row.energy.reasons  # well under 2 s
+
+
+def test_each_attempt_gets_its_share_of_the_joules_and_seconds_of_its_own_pass(measured):
+    run, _ = measured
+    record = run.read()
+    (cell,) = record.cells
+    figures = CellFigures(record, PricedCell(cell, None, None, 0), np.random.default_rng(0))
+    for number, window in enumerate(cell.windows):
+        for at, tokens in enumerate((10, 20, 30, 40)):
+            seconds = window.duration_s * tokens / 100
+            assert figures.machine_seconds[at, number] == pytest.approx(seconds)
+            assert figures.joules[at, number] == pytest.approx(WATTS * seconds)
+
+
+def test_money_is_machine_time_at_the_rental_price_and_carbon_energy_on_the_grid(measured):
+    run, cell = measured
+    report = run.report(Pricing(BOOK, "prices/test.yaml"))
+    (row,) = report.cells
+    usd = run.seconds(cell) / 3600 * USD_PER_HOUR  # two cores at half of it each
+    grams = WATTS * run.seconds(cell) / 3.6e6 * GRAMS_PER_KWH
+    assert row.usd_per_attempt.value == pytest.approx(usd / 8)
+    assert row.usd_per_correct.value == pytest.approx(usd / 6)
+    assert row.gco2e_per_attempt.value == pytest.approx(grams / 8)
+    assert row.gco2e_per_correct.value == pytest.approx(grams / 6)
+    assert (row.usd.provenance, row.usd.method) == ("assumed", "machine_time_x_rental_price")
+    assert row.gco2e.method == "energy_x_grid_intensity"
+    assert report.prices["file"] == "prices/test.yaml"
+
+
+def test_each_attempt_has_exactly_one_outcome(hand):
+    cell = make_cell(problems=6, passes=1)
+    run = hand(cell)
+    run.session()
+    verdicts = ("correct", "wrong", "truncated", "ungraded", "error", "correct")
+    run.work(cell, 0, {at: Try(10, verdict) for at, verdict in enumerate(verdicts)})
+    (row,) = run.report().cells
+    outcomes = (row.correct, row.wrong, row.truncated, row.ungraded, row.errors)
+    assert outcomes == (2, 1, 1, 1, 1)
+    assert sum(outcomes) == row.attempts == 6
+    assert row.accuracy.value == 2 / 4  # ungraded ones and errors count neither way
+    # ... but what they cost is in the price of the right answers
+    assert row.joules_per_correct.value == pytest.approx(WATTS * run.seconds(cell) / 2)
+    assert {"many_ungraded", "many_truncated", "one_pass", "few_problems"} <= set(row.caveats)
+    assert "incomplete" not in row.caveats
+
+
+def test_what_nobody_measured_is_null_with_its_reason(hand):
+    cell = make_cell()
+    run = hand(cell, metered=False)
+    run.session()
+    run.work(cell, 0, ALL_RIGHT)
+    run.work(cell, 1, TWO_RIGHT)
+    report = run.report()
+    (row,) = report.cells
+    unmeasured = (row.joules_per_attempt, row.joules_per_correct, row.joules_per_output_token)
+    for found in (*unmeasured, row.kwh_per_correct, row.cached_tokens):
+        assert (found.value, found.low, found.high, found.reason) == (None,) * 3 + ("not_measured",)
+    for found in (row.usd_per_attempt, row.usd_per_correct):
+        assert (found.value, found.reason) == (None, "no_price_book")
+    for found in (row.gco2e_per_attempt, row.gco2e_per_correct):
+        assert (found.value, found.reason) == (None, "no_grid_intensity")
+    assert row.windows.whole.joules is None
+    assert row.mean_power_w is None
+    assert row.energy.provenance == row.energy.quality == "unavailable"
+    assert row.energy.by_domain == {}
+    assert (row.usd.provenance, row.usd.reasons) == ("unavailable", ("no_price_book",))
+    assert {"no_meter", "no_price_book", "no_grid_intensity"} <= set(row.caveats)
+    assert report.prices is None
+    # Time was measured all the same, and its figures stand.
+    assert row.machine_seconds_per_correct.value == pytest.approx(run.seconds(cell) / 6)
+    assert row.on_frontier["usd"].now is None
+    assert row.on_frontier["joules"].probability is None
+    assert row.on_frontier["output_tokens"].now is True
+
+
+def test_a_price_book_without_this_machine_says_so_and_a_grid_without_energy_too(hand):
+    cell = make_cell(passes=1)
+    run = hand(cell, metered=False)
+    run.session()
+    run.work(cell, 0, ALL_RIGHT)
+    foreign = BOOK.machines[0].model_copy(update={"match": "H200"})
+    book = BOOK.model_copy(update={"machines": (foreign,)})
+    (row,) = run.report(Pricing(book, None)).cells
+    assert (row.usd_per_correct.value, row.usd_per_correct.reason) == (None, "no_machine_price")
+    assert (row.gco2e_per_correct.value, row.gco2e_per_correct.reason) == (None, "not_measured")
+    assert row.gco2e.reasons == ("no_meter",)
+
+
+def test_without_a_right_answer_the_cost_has_a_bound_and_no_value(hand):
+    cell = make_cell(passes=1)
+    run = hand(cell)
+    run.session()
+    run.work(cell, 0, {at: Try(10, "wrong") for at in range(4)})
+    (row,) = run.report().cells
+    per_attempt = WATTS * run.seconds(cell) / 4
+    found = row.joules_per_correct
+    assert (found.value, found.high, found.reason) == (None, None, "none_correct")
+    assert found.low == pytest.approx(per_attempt / (1 - 0.05 ** (1 / 4)))
+    assert row.accuracy.value == 0
+
+
+def test_a_window_that_the_meter_did_not_cover_is_unknown_and_no_smaller(hand):
+    cell = make_cell()
+    run = hand(cell)
+    run.session()
+    run.work(cell, 0, ALL_RIGHT)
+    run._metered = False  # the meter's last reading was in the first pass
+    run.work(cell, 1, TWO_RIGHT, lasting_s=0.1)
+    (row,) = run.report().cells
+    assert row.windows.whole.joules is None
+    assert row.joules_per_correct.reason == "not_measured"
+    assert (row.energy.provenance, row.energy.quality) == ("measured", "unavailable")
+    assert "energy_uncovered" in row.caveats
+
+
+def test_a_cell_with_attempts_missing_is_flagged_and_one_without_any_is_left_out(hand):
+    cell, never = make_cell(), make_cell(model="never", role="variant")
+    run = hand(cell, never)
+    run.session()
+    run.work(cell, 0, ALL_RIGHT)
+    run.work(cell, 1, {0: Try(10), 1: Try(20)})
+    (row,) = run.report().cells
+    assert row.attempts == 6
+    assert "incomplete" in row.caveats
+    assert row.accuracy.value == 1
+    assert row.output_tokens.value == 130 / 6
+    assert row.joules_per_correct.value == pytest.approx(WATTS * run.seconds(cell) / 6)
+
+
+@pytest.mark.parametrize("metered", [True, False])
+def test_a_run_of_two_sessions_is_flagged_and_keeps_the_time_of_both(hand, metered):
+    cell = make_cell()
+    run = hand(cell, metered=metered)
+    run.session()
+    run.work(cell, 0, {0: Try(10), 1: Try(20)})
+    run.session()
+    run.work(cell, 0, {2: Try(30), 3: Try(40)})
+    run.work(cell, 1, TWO_RIGHT)
+    (row,) = run.report().cells
+    assert row.attempts == 8
+    assert "resumed" in row.caveats
+    assert len(run.read().cells[0].windows) == 3
+    assert row.machine_seconds_per_correct.value == pytest.approx(run.seconds(cell) / 6)
+    if metered:
+        assert row.windows.whole.joules == pytest.approx(WATTS * run.seconds(cell))
+        assert row.joules_per_attempt.value == pytest.approx(WATTS * run.seconds(cell) / 8)
+
+
+# A process that opens a window, commits what the arguments say and dies in it.
+CRASH = """
+import os, sys, time
+from pathlib import Path
+from costbench.metering.sampler import Reading
+from costbench.store import Attempt, Store
+from costbench.types import MeterFacts, Solution
+folder, cell, facts, attempts, last_reading_s = sys.argv[1:]
+store = Store.open(Path(folder))
+store.begin_session({})
+if facts:
+    store.add_meters([MeterFacts.model_validate_json(facts)])
+start_s = time.monotonic()
+with store.window(cell, 0, "whole"):
+    time.sleep(0.05)
+    done = [
+        Attempt(cell, f"p{at}", 0, 0, start_s, start_s + 1.0, (), Solution(pieces=(), finished=True))
+        for at in range(int(attempts))
+    ]
+    readings = []
+    if last_reading_s:
+        end_s, at = start_s + float(last_reading_s), start_s - 1.0
+        while at <= end_s + 0.001:
+            readings += [Reading("cpu", at, 90 * at), Reading("ram", at, 30 * at)]
+            at += 0.01
+    store.add_attempts(done, readings)
+    os._exit(9)
+"""
+
+
+def crash(run, cell, attempts, last_reading_s):
+    """A session that dies in its first window; where that window began."""
+    facts = METER.model_dump_json() if last_reading_s else ""
+    arguments = [str(run.store.folder), cell.id, facts, str(attempts), last_reading_s]
+    died = subprocess.run([sys.executable, "-c", CRASH, *arguments], timeout=60, check=False)
+    assert died.returncode == 9
+    query = "SELECT start_s, end_s FROM windows ORDER BY id DESC LIMIT 1"
+    start_s, end_s = run.store.db.execute(query).fetchone()
+    assert end_s is None
+    return start_s
+
+
+@pytest.mark.parametrize(
+    ("last_reading_s", "lasted_s"),
+    [
+        ("2.0", 2.0),  # the trace goes on after the last attempt that was stored
+        ("0.6", 0.6),  # it stops before: nobody measured what came then
+        ("", 1.0),  # no meter: the last attempt is the last thing known
+        ("-0.5", 1.0),  # a meter that was dead by then: the same
+    ],
+)
+def test_a_window_left_open_by_a_crash_ends_with_the_last_thing_measured(
+    hand, last_reading_s, lasted_s
+):
+    cell = make_cell()
+    run = hand(cell)
+    start_s = crash(run, cell, 2, last_reading_s)
+    (record,) = run.read().cells
+    (window,) = record.windows
+    assert window.start_s == start_s
+    assert window.duration_s == pytest.approx(lasted_s, abs=0.2)
+    (row,) = run.report().cells
+    assert row.attempts == 2
+    assert "incomplete" in row.caveats
+    if lasted_s == 1.0:
+        assert row.windows.whole.joules is None
+    else:
+        assert row.windows.whole.joules == pytest.approx(WATTS * window.duration_s)
+
+
+def test_work_lost_in_a_crash_before_any_attempt_stays_in_the_cost_of_its_pass(hand):
+    cell = make_cell(passes=1)
+    run = hand(cell)
+    crash(run, cell, 0, "1.0")
+    run.session()
+    run.work(cell, 0, ALL_RIGHT)
+    record = run.read()
+    lost_s, kept_s = (window.duration_s for window in record.cells[0].windows)
+    assert lost_s == pytest.approx(1.0, abs=0.2)
+    (row,) = run.report().cells
+    joules = WATTS * (lost_s + kept_s)
+    assert row.windows.whole.joules == pytest.approx(joules)
+    assert row.joules_per_correct.value == pytest.approx(joules / 4)
+    assert row.machine_seconds_per_correct.value == pytest.approx((lost_s + kept_s) / 4)
+    assert {"resumed", "one_pass"} <= set(row.caveats)
+
+
+def test_an_empty_crash_leaves_nothing_to_report(hand):
+    cell = make_cell()
+    run = hand(cell)
+    crash(run, cell, 0, "")
+    assert run.report().cells == ()
+
+
+@pytest.fixture
+def compared(hand):
+    """A baseline and a variant that samples half as much on the very same problems, as rightly."""
+    base = make_cell()
+    half = make_cell(Truncation(budget=16), model="half", role="variant")
+    run = hand(base, half)
+    run.session()
+    halved = [{at: Try(one.tokens // 2, one.verdict) for at, one in p.items()} for p in PASSES]
+    for number, tries in enumerate(PASSES):
+        run.work(base, number, tries, lasting_s=0.15)
+        run.work(half, number, halved[number], lasting_s=0.01)
+    return run, base, half
+
+
+def test_a_variant_is_compared_with_the_baseline_problem_by_problem(compared):
+    run, base, half = compared
+    report = run.report(Pricing(BOOK, None))
+    found = {each.metric: each for each in report.comparisons}
+    assert {(each.baseline, each.candidate) for each in report.comparisons} == {(base.id, half.id)}
+    assert {each.margin for each in report.comparisons} == {0.05}
+    tokens = found["output_tokens"]
+    assert [tokens.ratio.value, tokens.ratio.low, tokens.ratio.high] == pytest.approx([0.5] * 3)
+    assert tokens.verdict == "lower"
+    right = found["accuracy"]
+    assert (right.difference.value, right.difference.low, right.difference.high) == (0, 0, 0)
+    assert right.verdict == "inconclusive"
+    ratio = run.seconds(half) / run.seconds(base)
+    for metric in ("usd_per_correct", "joules_per_correct", "machine_seconds_per_correct"):
+        assert found[metric].ratio.value == pytest.approx(ratio)
+        assert found[metric].ratio.low <= ratio <= found[metric].ratio.high
+
+
+def test_the_frontier_has_the_cheaper_of_two_that_are_as_often_right(compared):
+    run, _, _ = compared
+    base, half = run.report(Pricing(BOOK, None)).cells
+    for metric in ("usd", "joules", "output_tokens"):
+        assert half.on_frontier[metric].now is True
+        assert base.on_frontier[metric].now is False
+    assert half.on_frontier["output_tokens"].probability == 1
+    assert base.on_frontier["output_tokens"].probability == 0
+
+
+def test_a_budget_is_told_with_how_it_was_kept(compared):
+    run, _, _ = compared
+    base, half = run.report().cells
+    assert base.length_control is None
+    kept = half.length_control  # 5, 10, 15 and 20 tokens twice over, where 16 were allowed
+    assert kept.target == 16
+    assert kept.mean_absolute_error_tokens == (11 + 6 + 1 + 4) / 4
+    assert kept.violation_rate == 1 / 4
+
+
+def test_another_cell_can_be_named_as_the_baseline(compared):
+    run, base, half = compared
+    found = run.report(baseline=half.id).comparisons
+    assert {(each.baseline, each.candidate) for each in found} == {(half.id, base.id)}
+    tokens = next(each for each in found if each.metric == "output_tokens")
+    assert (tokens.ratio.value, tokens.verdict) == (2, "higher")
+
+
+def test_joules_of_different_scopes_are_neither_compared_nor_on_one_frontier(hand):
+    base, other = make_cell(passes=1), make_cell(passes=1, model="other", role="variant")
+    run = hand(base, other)
+    run.session()
+    run.work(base, 0, ALL_RIGHT)
+    run.store.begin_session({})
+    run.store.add_meters([METER.model_copy(update={"scope": "gpu_device"})])
+    run.work(other, 0, ALL_RIGHT)
+    report = run.report()
+    found = {each.metric: each for each in report.comparisons}
+    joules = found["joules_per_correct"]
+    assert (joules.ratio.value, joules.ratio.reason) == (None, "different_scope")
+    assert joules.verdict == "inconclusive"
+    assert found["machine_seconds_per_correct"].ratio.value is not None
+    assert {row.on_frontier["joules"].now for row in report.cells} == {None}
+
+
+def test_the_same_run_gives_the_same_report_to_the_last_digit(measured):
+    run, _ = measured
+    assert run.report(Pricing(BOOK, None)) == run.report(Pricing(BOOK, None))
+
+
+def test_a_report_comes_back_from_json_as_it_was(compared):
+    run, _, _ = compared
+    for report in (run.report(), run.report(Pricing(BOOK, "prices/test.yaml"))):
+        text = report.model_dump_json()
+        assert Report.model_validate_json(text) == report
+        assert "NaN" not in text
+        assert "Infinity" not in text
+
+
+def test_what_surrounds_the_figures_is_in_the_report(measured):
+    run, _ = measured
+    run.store.add_event("failed", "the model cannot be loaded", "other-group")
+    run.store.add_event("meter", "nvml: GPU is lost")
+    report = run.report()
+    assert (report.suite, report.run, report.protocol) == ("hand", "by-hand", "quick")
+    assert (report.complete, report.started_at) == (True, META["started_at"])
+    assert report.machine["label"] == "2-core Test (no GPU)"
+    assert [(skipped.group, skipped.reason) for skipped in report.skipped] == [
+        ("gpu", "no CUDA GPU on this machine")
+    ]
+    assert [(failed.group, failed.reason) for failed in report.failed] == [
+        ("other-group", "the model cannot be loaded")
+    ]
+    assert report.notes == ("A meter could not be used: nvml: GPU is lost",)
