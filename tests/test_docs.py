@@ -1,0 +1,75 @@
+"""The documentation names what is there, and nothing else."""
+
+import re
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import yaml
+
+from costbench.cli import main
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+FAMILIES = ("datasets", "engines", "policies", "meters", "graders")
+
+
+def test_the_readme_has_every_command_and_every_option_of_it() -> None:
+    assert len(main.commands) >= 4
+    for name, command in main.commands.items():
+        (row,) = [line for line in README.splitlines() if line.startswith(f"| `costbench {name}")]
+        for parameter in command.params:
+            for option in parameter.opts:
+                if option.startswith("--") and option not in {"--runs", "--out", "--format"}:
+                    assert option in row, f"{option} of costbench {name}"
+
+
+def test_the_readme_names_every_built_in_component() -> None:
+    kinds = [
+        point.name
+        for family in FAMILIES
+        for point in entry_points(group=f"costbench.{family}")
+        if point.value.startswith("costbench.")
+    ]
+    assert len(kinds) >= 10
+    assert [kind for kind in kinds if f"`{kind}`" not in README] == []
+
+
+def test_the_folders_of_the_tree_exist() -> None:
+    tree = README.split("## The tree")[1]
+    folders = re.findall(r"^ +([a-z/ ]+/)  ", tree, flags=re.MULTILINE)
+    assert len(folders) >= 8
+    for line in folders:
+        for folder in line.split():
+            assert (ROOT / folder).is_dir() or (ROOT / "costbench" / folder).is_dir(), folder
+
+
+def test_links_lead_somewhere() -> None:
+    for page in [ROOT / "README.md", *ROOT.glob("docs/**/*.md"), ROOT / "CONTRIBUTING.md"]:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_readmes_commands_are_what_ci_runs() -> None:
+    ci = (ROOT / ".ci" / "run").read_text()
+    main_job, tests = re.findall(r"^    (pip install .*)$", README, flags=re.MULTILINE)
+    for step in [*main_job.split(" && "), *tests.split(" && ")]:
+        assert step.replace("pip install", "pip install -q") in ci or step in ci, step
+
+
+def test_the_readmes_suite_is_a_suite(tmp_path: Path) -> None:
+    from costbench.suite import load_suite
+
+    (block,) = re.findall(r"```yaml\n(.*?)```", README, flags=re.DOTALL)
+    assert yaml.safe_load(block)["name"] == "mine"
+    path = tmp_path / "mine.yaml"
+    path.write_text(block)
+    assert [group.name for group in load_suite(path).groups] == ["ours"]
+
+
+def test_contributings_policy_works_as_printed(tmp_path: Path) -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text()
+    (block,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    scope: dict[str, object] = {"__name__": "recipe"}
+    exec(compile(block, "CONTRIBUTING.md", "exec"), scope)
+    policy = scope["AnswerAtOnce"](max_tokens=8)
+    assert policy.token_limit() == 8
