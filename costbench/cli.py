@@ -80,7 +80,7 @@ def run(
     print_plan(plan, err=True)
     require_cells(plan)
     with RunScreen(plan) as screen:
-        folder, result = measure(plan, RunOptions(out, new, not no_grade), screen, screen.announce)
+        folder, result = measure(plan, RunOptions(out, new, not no_grade), screen)
     if not no_grade:
         _summary(folder)
     for group, reason in result.failed:

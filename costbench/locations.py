@@ -1,12 +1,14 @@
 """Where suites, recipes and run folders are."""
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from costbench.errors import StoreError, SuiteError
-from costbench.store import DATABASE, Store
+from costbench.run_folder import DATABASE
+from costbench.store import Store
 
 _PACKAGE = Path(__file__).parent
 # Beside the package in a checkout, inside it in an installed wheel.
@@ -30,8 +32,8 @@ def find_suite(name: str) -> Path:
 
 
 def run_folders(out: Path) -> Iterator[Path]:
-    """All run folders below `out`, the newest first."""
-    found = [path.parent for path in out.glob(f"*/{DATABASE}")] if out.is_dir() else []
+    """All run folders below `out`, the newest first; not the drafts that a killed process left."""
+    found = [path.parent for path in out.glob(f"[!.]*/{DATABASE}")] if out.is_dir() else []
     yield from sorted(found, key=lambda folder: folder.name.rpartition("-2")[2], reverse=True)
 
 
@@ -48,13 +50,34 @@ def find_run(name: str | None, out: Path) -> Path:
     raise StoreError(f"{name}: no run folder; look in {out}")
 
 
-def unfinished_run(out: Path, identity: str) -> Path | None:
-    """The newest run of this identity that is not complete, to go on with."""
+@dataclass(frozen=True)
+class Unfinished:
+    """A run that stopped before its end."""
+
+    folder: Path
+    differs_in: tuple[str, ...]
+    """Parts of its identity that are not what is wanted now; empty: it can go on."""
+
+
+def unfinished_run(out: Path, suite: str, identity: Mapping[str, str]) -> Unfinished | None:
+    """The newest run of this identity if it is not complete, else the newest unfinished one of this suite."""
+    other = None
     for folder in run_folders(out):
-        with Store.open(folder) as store:
-            if store.meta("identity") == identity:
-                return None if store.meta("complete") else folder
-    return None
+        with (
+            suppress(StoreError),
+            Store.open(folder) as store,
+        ):  # not ours to read: no reason to stop
+            differs_in = _differences(store.meta("identity"), identity)
+            if not differs_in:
+                return None if store.meta("complete") else Unfinished(folder, ())
+            if store.meta("suite")["name"] == suite and not store.meta("complete"):
+                other = other or Unfinished(folder, differs_in)
+    return other
+
+
+def _differences(found: Mapping[str, str], wanted: Mapping[str, str]) -> tuple[str, ...]:
+    parts = sorted(part for part in {*found, *wanted} if found.get(part) != wanted.get(part))
+    return ("cells",) if "cells" in parts else tuple(parts)  # other cells are other in all
 
 
 def new_run_folder(out: Path, suite: str, now: datetime.datetime) -> Path:

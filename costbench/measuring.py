@@ -3,11 +3,11 @@
 import asyncio
 import datetime
 import importlib.metadata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from costbench.errors import StoreError
 from costbench.grading import Grading, cell_accuracy
@@ -15,7 +15,7 @@ from costbench.locations import new_run_folder, unfinished_run
 from costbench.plan import Cell, Plan, dataset_sha256, prompt_sha256
 from costbench.prices import PriceBook, load_prices, machine_rate
 from costbench.runner import Aides, Budget, RunResult, Watcher, run_plan
-from costbench.store import Store
+from costbench.store import PlannedCell, Store
 
 
 @dataclass(frozen=True)
@@ -27,16 +27,24 @@ class RunOptions:
     grade: bool = True
 
 
-def measure(
-    plan: Plan, options: RunOptions, watcher: Watcher, announce: Callable[[Path, int], None]
-) -> tuple[Path, RunResult]:
-    """Carry out a plan; `announce` hears the folder and how many attempts it already has."""
+class Observer(Watcher, Protocol):
+    """Whoever shows a run from its start."""
+
+    def announce(self, folder: Path, stored: int) -> None:
+        """Where the run is stored, and how many attempts it already has."""
+
+    def left_alone(self, folder: Path, differs_in: Sequence[str]) -> None:
+        """An unfinished run of this suite is not gone on with, because these parts of it differ."""
+
+
+def measure(plan: Plan, options: RunOptions, observer: Observer) -> tuple[Path, RunResult]:
+    """Carry out a plan, going on with an unfinished run of it; raises StoreError, MeterError, GradeError."""
     book = load_prices(plan.suite.prices) if plan.suite.prices else None
     with ExitStack() as stack:
-        store = stack.enter_context(_open_store(plan, options))
-        announce(store.folder, _stored(store))
+        store = stack.enter_context(_open_store(plan, options, observer))
+        observer.announce(store.folder, _stored(store))
         grading = stack.enter_context(Grading(store))
-        result = _measure(plan, store, Aides(watcher, _grader(store, grading, options)), book)
+        result = _measure(plan, store, Aides(observer, _grader(store, grading, options)), book)
         if options.grade:
             grading.grade_all()
         if result.complete:
@@ -62,17 +70,18 @@ def _grader(store: Store, grading: Grading, options: RunOptions) -> Callable[[Ce
     return grade
 
 
-def _open_store(plan: Plan, options: RunOptions) -> Store:
-    resumable = None if options.new else unfinished_run(options.out, plan.identity)
-    if resumable is not None:
-        return Store.open(resumable)
+def _open_store(plan: Plan, options: RunOptions, observer: Observer) -> Store:
+    found = None
+    if not options.new:
+        found = unfinished_run(options.out, plan.suite.name, plan.identity)
+    if found and not found.differs_in:
+        return Store.open(found.folder, lock=True)
+    if found:
+        observer.left_alone(found.folder, found.differs_in)
     now = datetime.datetime.now(datetime.UTC)
     folder = new_run_folder(options.out, plan.suite.name, now)
-    store = Store.create(folder, _meta(plan, now))
-    with store.transaction():
-        for at, cell in enumerate(plan.cells):
-            store.add_cell(at, cell.id, cell_spec(cell), cell.problems)
-    return store
+    cells = [PlannedCell(cell.id, cell_spec(cell), cell.problems) for cell in plan.cells]
+    return Store.create(folder, _meta(plan, now), cells)
 
 
 def _stored(store: Store) -> int:

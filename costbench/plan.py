@@ -68,8 +68,8 @@ class Plan:
     machine: Machine
     cells: tuple[Cell, ...]
     skipped: tuple[Skipped, ...]
-    identity: str
-    """A hash of everything that makes two runs the same measurement; prices are not in it."""
+    identity: dict[str, str]
+    """Hashes of what makes two runs the same measurement, by part; prices are not in it."""
 
     def cells_of(self, group: str) -> tuple[Cell, ...]:
         """The cells of one group."""
@@ -202,28 +202,22 @@ def prompt_sha256(problems: Problems) -> str:
     return _sha256([problem.prompt for problem in problems])
 
 
-def _identity(suite: Suite, machine: Machine, cells: Sequence[Cell]) -> str:
+def _identity(suite: Suite, machine: Machine, cells: Sequence[Cell]) -> dict[str, str]:
     """What is measured and with what; not what it costs, how it is graded or how long it may take."""
-    models = {(cell.group, cell.model.name): _model_sha256(cell) for cell in cells}
-    return _sha256(
-        {
-            "suite": [suite.name, suite.protocol, suite.meters],
-            "cells": [
-                {
-                    "id": cell.id,
-                    "engine": cell.engine.model_dump(mode="json"),
-                    "model": models[cell.group, cell.model.name],
-                    "policy": cell.policy.model_dump(mode="json"),
-                    "dataset": dataset_sha256(cell.problems),
-                    "prompts": prompt_sha256(cell.problems),
-                    "sampling": cell.sampling.model_dump(mode="json"),
-                }
-                for cell in cells
-            ],
-            "versions": {name: machine.versions.get(name) for name in _ENGINE_PACKAGES},
-            "devices": [gpu.name for gpu in machine.gpus] or machine.cpu,
-        }
-    )
+    models = {(cell.group, cell.model.name): cell for cell in cells}
+    parts: dict[str, Any] = {
+        "suite": [suite.name, suite.protocol, suite.meters],
+        "cells": [cell.id for cell in cells],
+        "engines": [cell.engine.model_dump(mode="json") for cell in cells],
+        "models": [_model_sha256(cell) for cell in models.values()],
+        "policies": [cell.policy.model_dump(mode="json") for cell in cells],
+        "problems": [dataset_sha256(cell.problems) for cell in cells],
+        "prompts": [prompt_sha256(cell.problems) for cell in cells],
+        "sampling": [cell.sampling.model_dump(mode="json") for cell in cells],
+        "versions": {name: machine.versions.get(name) for name in _ENGINE_PACKAGES},
+        "devices": [gpu.name for gpu in machine.gpus] or machine.cpu,
+    }
+    return {part: _sha256(content) for part, content in parts.items()}
 
 
 def _model_sha256(cell: Cell) -> list[str | None]:

@@ -1,6 +1,7 @@
 """What a person sees while costbench plans and runs; nothing moves when it is not a terminal."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -90,6 +91,14 @@ class RunScreen:
         again = f", going on: {stored} of {self._total} attempts are there" if stored else ""
         self._console.print(f"run folder {escape(str(folder))}{again}", soft_wrap=True)
         self._progress.update(self._task, completed=stored)
+
+    def left_alone(self, folder: Path, differs_in: Sequence[str]) -> None:
+        """An unfinished run of this suite differs in these parts, so a new one is started."""
+        parts = ", ".join(differs_in)
+        self._console.print(
+            f"a new run: {escape(str(folder))} is not finished, but differs in: {parts}",
+            soft_wrap=True,
+        )
 
     def loading(self, cell: Cell) -> None:
         """A model is being loaded."""

@@ -1,11 +1,11 @@
-"""The run folder: one SQLite file of facts that are only ever added, and environment.json for the reader."""
+"""What a run writes down as it goes, into its folder's database."""
 
 import json
 import sqlite3
 import time
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -14,36 +14,16 @@ import numpy as np
 
 from costbench.errors import StoreError
 from costbench.metering.sampler import Fault, Reading
+from costbench.run_folder import (
+    DATABASE,
+    ENVIRONMENT,
+    SCHEMA_VERSION,
+    connect,
+    drafted,
+    locked,
+    write_text,
+)
 from costbench.types import Completion, Grade, MeterFacts, Phase, Problem, Solution
-
-SCHEMA_VERSION = 1
-DATABASE = "run.db"
-ENVIRONMENT = "environment.json"
-
-_SCHEMA = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE sessions (id INTEGER PRIMARY KEY, wall_s REAL NOT NULL, monotonic_s REAL NOT NULL);
-CREATE TABLE meters (session INTEGER NOT NULL, facts TEXT NOT NULL);
-CREATE TABLE cells (id TEXT PRIMARY KEY, ordinal INTEGER NOT NULL, spec TEXT NOT NULL);
-CREATE TABLE problems (dataset TEXT NOT NULL, id TEXT NOT NULL, ordinal INTEGER NOT NULL,
-    question TEXT NOT NULL, answer TEXT, level INTEGER, PRIMARY KEY (dataset, id));
-CREATE TABLE attempts (id INTEGER PRIMARY KEY, cell TEXT NOT NULL, problem TEXT NOT NULL,
-    pass INTEGER NOT NULL, session INTEGER NOT NULL, seed INTEGER NOT NULL, started_s REAL NOT NULL,
-    finished_s REAL NOT NULL, finished INTEGER, error TEXT, UNIQUE (cell, problem, pass));
-CREATE TABLE calls (attempt INTEGER NOT NULL, ordinal INTEGER NOT NULL, submitted_s REAL NOT NULL,
-    started_s REAL NOT NULL, first_token_s REAL, finished_s REAL NOT NULL, input_tokens INTEGER,
-    cached_tokens INTEGER, output_tokens INTEGER, reasoning_tokens INTEGER, injected_tokens INTEGER,
-    finish TEXT NOT NULL, batch_size INTEGER, PRIMARY KEY (attempt, ordinal)) WITHOUT ROWID;
-CREATE TABLE pieces (attempt INTEGER NOT NULL, ordinal INTEGER NOT NULL, origin TEXT NOT NULL,
-    text TEXT NOT NULL, tokens INTEGER, token_ids BLOB, PRIMARY KEY (attempt, ordinal)) WITHOUT ROWID;
-CREATE TABLE grades (attempt INTEGER NOT NULL, grader TEXT NOT NULL, version TEXT NOT NULL,
-    correct INTEGER, extracted TEXT, reason TEXT, PRIMARY KEY (attempt, grader, version)) WITHOUT ROWID;
-CREATE TABLE trace (session INTEGER NOT NULL, domain TEXT NOT NULL, t_s BLOB NOT NULL, joules BLOB NOT NULL);
-CREATE TABLE windows (id INTEGER PRIMARY KEY, session INTEGER NOT NULL, cell TEXT, pass INTEGER,
-    phase TEXT NOT NULL, start_s REAL NOT NULL, end_s REAL);
-CREATE TABLE events (session INTEGER, t_s REAL NOT NULL, kind TEXT NOT NULL, cell TEXT,
-    message TEXT NOT NULL);
-"""
 
 
 @dataclass(frozen=True)
@@ -70,6 +50,15 @@ class Attempt:
     error: str | None = None
 
 
+@dataclass(frozen=True)
+class PlannedCell:
+    """A row of the plan as it is stored: enough to grade and report without the suite."""
+
+    id: str
+    spec: dict[str, Any]
+    problems: Sequence[Problem]
+
+
 class Store:
     """An open run folder; use it in `with`, so that its files are tidied up at the end."""
 
@@ -77,47 +66,50 @@ class Store:
         self.folder = folder
         self.db = database
         self.session = 0
+        self._held = ExitStack()
 
     @classmethod
-    def create(cls, folder: Path, meta: dict[str, Any]) -> Self:
-        """A new run folder with its identity and plan; raises StoreError where it cannot be written."""
-        try:
-            folder.mkdir(parents=True)
-            store = cls(folder, _connect(folder / DATABASE))
-            with store.transaction():
-                for statement in _SCHEMA.strip().split(";\n"):
-                    store.db.execute(statement)
+    def create(cls, folder: Path, meta: dict[str, Any], cells: Sequence[PlannedCell] = ()) -> Self:
+        """A new run folder with its plan, locked; raises StoreError where it cannot be written."""
+        with drafted(folder) as database:
+            draft = cls(folder, database)
+            with draft.transaction():
                 for key, value in {"schema_version": SCHEMA_VERSION, **meta}.items():
-                    store.set_meta(key, value)
-        except (OSError, sqlite3.Error) as error:
-            raise StoreError(
-                f"{folder}: cannot be written: {error}; choose another with --out"
-            ) from error
-        return store
+                    draft.set_meta(key, value)
+                for ordinal, cell in enumerate(cells):
+                    draft._add_cell(ordinal, cell)
+        return cls.open(folder, lock=True)
 
     @classmethod
-    def open(cls, folder: Path) -> Self:
-        """An existing run folder; raises StoreError when it is none or of a newer schema."""
+    def open(cls, folder: Path, *, lock: bool = False) -> Self:
+        """An existing run folder; with `lock` nobody else may open it so.
+
+        Raises StoreError when it is none, is of another schema, or is locked by another process.
+        """
         if not (folder / DATABASE).is_file():
             raise StoreError(f"{folder}: no run folder (it has no {DATABASE})")
-        try:
-            store = cls(folder, _connect(folder / DATABASE))
-            found = store.meta("schema_version")
-        except sqlite3.Error as error:
-            raise StoreError(f"{folder}: {DATABASE} cannot be read: {error}") from error
-        if found != SCHEMA_VERSION:
-            raise StoreError(
-                f"{folder}: has schema {found}, this costbench reads {SCHEMA_VERSION}; update costbench"
-            )
+        with ExitStack() as held:
+            if lock:
+                held.enter_context(locked(folder))
+            try:
+                store = cls(folder, connect(folder))
+                held.callback(store.db.close)
+                found = store.meta("schema_version")
+            except sqlite3.Error as error:
+                raise StoreError(f"{folder}: {DATABASE} cannot be read: {error}") from error
+            if found != SCHEMA_VERSION:
+                raise StoreError(
+                    f"{folder}: has schema {found}, this costbench reads {SCHEMA_VERSION}; "
+                    "update costbench"
+                )
+            store._held = held.pop_all()
         return store
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *raised: object) -> None:
-        with suppress(sqlite3.Error):  # a read-only folder is left as it is
-            self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        self.db.close()
+        self._held.close()  # the last one to close the database folds its log into it
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -130,7 +122,8 @@ class Store:
             with suppress(sqlite3.Error):
                 self.db.execute("ROLLBACK")
             raise StoreError(
-                f"{self.folder}: cannot be written: {error}; what is committed is safe"
+                f"{self.folder}: cannot be written: {error}; what is committed is safe, "
+                "run again to go on"
             ) from error
         except BaseException:
             with suppress(sqlite3.Error):
@@ -165,19 +158,6 @@ class Store:
                 "INSERT INTO meters VALUES (?, ?)",
                 [(self.session, fact.model_dump_json()) for fact in facts],
             )
-
-    def add_cell(
-        self, ordinal: int, cell_id: str, spec: dict[str, Any], problems: Iterable[Problem]
-    ) -> None:
-        """A row of the plan with its problems, once."""
-        dataset = spec["dataset_sha256"]
-        self.db.execute(
-            "INSERT OR IGNORE INTO cells VALUES (?, ?, ?)", (cell_id, ordinal, json.dumps(spec))
-        )
-        self.db.executemany(
-            "INSERT OR IGNORE INTO problems VALUES (?, ?, ?, ?, ?, ?)",
-            [(dataset, p.id, at, p.question, p.answer, p.level) for at, p in enumerate(problems)],
-        )
 
     def add_attempts(self, attempts: Iterable[Attempt], readings: Iterable[Reading]) -> None:
         """Attempts and the trace that covers them, in one transaction."""
@@ -229,6 +209,19 @@ class Store:
         )
         return {problem for (problem,) in rows}
 
+    def _add_cell(self, ordinal: int, cell: PlannedCell) -> None:
+        dataset = cell.spec["dataset_sha256"]
+        self.db.execute(
+            "INSERT INTO cells VALUES (?, ?, ?)", (cell.id, ordinal, json.dumps(cell.spec))
+        )
+        self.db.executemany(
+            "INSERT OR IGNORE INTO problems VALUES (?, ?, ?, ?, ?, ?)",  # cells share datasets
+            [
+                (dataset, p.id, at, p.question, p.answer, p.level)
+                for at, p in enumerate(cell.problems)
+            ],
+        )
+
     def _add_attempt(self, attempt: Attempt) -> None:
         solution = attempt.solution
         cursor = self.db.execute(
@@ -270,23 +263,6 @@ class Store:
             self.db.execute(
                 "INSERT INTO trace VALUES (?, ?, ?, ?)", (self.session, domain, t_s, joules)
             )
-
-
-def write_text(path: Path, text: str) -> None:
-    """Replace a file whole: a reader sees the old text or the new one."""
-    fresh = path.with_name(path.name + ".new")
-    try:
-        fresh.write_text(text, encoding="utf-8")
-        fresh.replace(path)
-    except OSError as error:
-        raise StoreError(f"{path}: cannot be written: {error.strerror}") from error
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(path, isolation_level=None, timeout=10)
-    database.execute("PRAGMA journal_mode = WAL")
-    database.execute("PRAGMA synchronous = NORMAL")
-    return database
 
 
 def _call_row(attempt: int | None, ordinal: int, call: Call) -> tuple[Any, ...]:

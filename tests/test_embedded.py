@@ -88,17 +88,10 @@ def test_it_reasons_at_length_and_mostly_right_and_less_so_when_cut(
     problems: list[Problem],
 ) -> None:
     free = attempts(Unconstrained(max_tokens=512), problems)
-    # The card says .89; what is asked of the model is .90 (docs/log.md).
-    assert accuracy(free) >= 0.84
-    tokens = {level: sum(used for _, used in found) / len(found) for level, found in free.items()}
-    assert [level for level, _ in sorted(tokens.items(), key=lambda item: item[1])] == [
-        1,
-        2,
-        3,
-        4,
-        5,
-        6,
-    ]
-    assert tokens[6] > 2 * tokens[1]
+    assert accuracy(free) >= 0.9
+    tokens = [sum(used for _, used in free[level]) / len(free[level]) for level in range(1, 7)]
+    # Neighboring levels are too alike for 40 problems each; two steps more are longer for sure.
+    assert all(longer > shorter for shorter, longer in zip(tokens, tokens[2:], strict=False))
+    assert tokens[-1] > 2 * tokens[0]
     cut = attempts(Truncation(budget=64), problems)
     assert accuracy(cut) < accuracy(free) - 0.3

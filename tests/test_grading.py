@@ -6,7 +6,7 @@ import pytest
 
 from costbench.graders.exact import ExactGrader
 from costbench.grading import Grading, answer_part, cell_accuracy
-from costbench.store import Attempt, Call, Store
+from costbench.store import Attempt, Call, PlannedCell, Store
 from costbench.types import Completion, Piece, Problem, Solution, Thinking
 
 RESPONSES = {
@@ -31,8 +31,6 @@ def test_only_what_follows_the_end_of_thinking_is_graded(text: str, part: str) -
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    store = Store.create(tmp_path / "run", {})
-    store.begin_session({})
     spec = {
         "dataset_sha256": "d",
         "model": {"thinking": Thinking().model_dump()},
@@ -42,8 +40,8 @@ def store(tmp_path: Path) -> Store:
         Problem(id=name, question="?", prompt="?", answer=None if name == "no-reference" else "2")
         for name in RESPONSES
     ]
-    with store.transaction():
-        store.add_cell(0, "cell", spec, problems)
+    store = Store.create(tmp_path / "run", {}, [PlannedCell("cell", spec, problems)])
+    store.begin_session({})
     store.add_attempts([attempt(name, *RESPONSES[name]) for name in RESPONSES], [])
     return store
 

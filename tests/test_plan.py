@@ -460,7 +460,12 @@ def test_identity_changes_with_the_limit_the_cells_the_versions_and_the_device(
         plan_of(tree, newer).identity,
         plan_of(tree, WITH_GPU).identity,
     ]
-    assert len(set(identities)) == len(identities)
+    assert len({json.dumps(identity) for identity in identities}) == len(identities)
+    differing = [
+        {part for part in identities[0] if identities[0][part] != other[part]}
+        for other in (identities[1], *identities[3:])
+    ]
+    assert differing == [{"problems", "prompts"}, {"versions"}, {"devices"}]
 
 
 def test_identity_does_not_notice_a_read_me_beside_the_weights(

@@ -1,16 +1,23 @@
 """A run folder that cannot be used says why and what to do."""
 
 import json
+import multiprocessing
+import os
 import sqlite3
+import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from costbench.errors import StoreError
-from costbench.locations import find_run, new_run_folder, run_folders
-from costbench.store import Store
+from costbench.locations import Unfinished, find_run, new_run_folder, run_folders, unfinished_run
+from costbench.store import PlannedCell, Store
 
-META = {"identity": "x", "complete": False}
+IDENTITY = {"suite": "x", "versions": "y"}
+META = {"identity": IDENTITY, "suite": {"name": "math"}, "complete": False}
 
 
 def test_a_folder_without_a_database_is_no_run(tmp_path: Path) -> None:
@@ -95,3 +102,99 @@ def test_two_writers_of_one_attempt_are_refused_by_the_database(tmp_path: Path) 
         store.db.execute(insert)
         with pytest.raises(sqlite3.IntegrityError):
             store.db.execute(insert)
+
+
+def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    class Killed(BaseException):
+        pass
+
+    def cells() -> Iterator[PlannedCell]:
+        (draft,) = tmp_path.iterdir()
+        assert draft.name.startswith(".run.")
+        assert list(run_folders(tmp_path)) == []
+        raise Killed
+
+    class Cells(list[PlannedCell]):
+        def __iter__(self) -> Iterator[PlannedCell]:
+            return cells()
+
+    with pytest.raises(Killed):
+        Store.create(tmp_path / "run", META, Cells())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_second_writer_is_refused_until_the_first_is_gone(tmp_path: Path) -> None:
+    with Store.create(tmp_path / "run", META) as store:
+        with pytest.raises(StoreError, match="another process is at work on this run; wait for it"):
+            Store.open(store.folder, lock=True)
+        Store.open(store.folder).__exit__()  # a reader is welcome
+    with Store.open(tmp_path / "run", lock=True):
+        pass
+
+
+def test_only_an_unfinished_run_of_the_same_identity_is_gone_on_with(tmp_path: Path) -> None:
+    assert unfinished_run(tmp_path / "none", "math", IDENTITY) is None
+    folder = tmp_path / "math-20261120-120000"
+    with Store.create(folder, META) as store:
+        assert unfinished_run(tmp_path, "math", IDENTITY) == Unfinished(folder, ())
+        newer = IDENTITY | {"versions": "z"}
+        assert unfinished_run(tmp_path, "math", newer) == Unfinished(folder, ("versions",))
+        assert unfinished_run(tmp_path, "another", newer) is None
+        with store.transaction():
+            store.set_meta("complete", True)
+        assert unfinished_run(tmp_path, "math", IDENTITY) is None
+
+
+@pytest.mark.parametrize("content", ["junk " * 4000, ""])
+def test_a_broken_or_foreign_folder_does_not_stop_new_runs(tmp_path: Path, content: str) -> None:
+    (tmp_path / "broken-20261120").mkdir()
+    (tmp_path / "broken-20261120" / "run.db").write_text(content)
+    with Store.create(tmp_path / "newer-20261121", META) as store, store.transaction():
+        store.set_meta("schema_version", 99)
+    assert unfinished_run(tmp_path, "math", IDENTITY) is None
+
+
+def read_as_nobody(folder: Path) -> str:
+    """What a process without rights says that opens the folder: its meta or its error."""
+    receiver, sender = multiprocessing.Pipe(duplex=False)
+    child = multiprocessing.get_context("fork").Process(target=_read, args=(folder, sender))
+    child.start()
+    said: str = receiver.recv()
+    child.join()
+    return said
+
+
+def _read(folder: Path, sender: Any) -> None:
+    if os.getuid() == 0:
+        os.setuid(65534)
+    try:
+        with Store.open(folder) as store:
+            name = store.meta("suite")["name"]
+            with store.transaction():
+                store.set_meta("complete", True)
+            sender.send(f"wrote to {name}")
+    except StoreError as error:
+        sender.send(str(error))
+
+
+@pytest.fixture
+def read_only_run() -> Iterator[Path]:
+    """A finished run that only its owner may write, where everybody can look."""
+    with tempfile.TemporaryDirectory() as place:
+        Path(place).chmod(0o755)
+        folder = Path(place) / "run"
+        with Store.create(folder, META):
+            pass
+        folder.chmod(0o555)
+        (folder / "run.db").chmod(0o444)
+        yield folder
+        folder.chmod(0o755)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="rights work otherwise there")
+def test_a_read_only_folder_is_read_and_says_why_it_cannot_be_written(read_only_run: Path) -> None:
+    said = read_as_nobody(read_only_run)
+    assert "cannot be written: attempt to write a readonly database" in said
+    (read_only_run / "run.db-wal").write_text("part of it")
+    said = read_as_nobody(read_only_run)
+    assert "was interrupted, and is read-only here: part of it is still in run.db-wal" in said

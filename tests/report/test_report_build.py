@@ -21,7 +21,7 @@ from costbench.records import read_run
 from costbench.report.build import Pricing, build_report
 from costbench.report.contract import Report
 from costbench.report.figures import CellFigures, PricedCell
-from costbench.store import Attempt, Call, Store
+from costbench.store import Attempt, Call, PlannedCell, Store
 from costbench.types import Completion, Grade, MeterFacts, Model, Piece, Problem, Sampling, Solution
 
 GRADER = ("exact", "1")
@@ -108,10 +108,8 @@ class Hand:
     """Writes a run folder as the runner does, with a constant power and words put in the model's mouth."""
 
     def __init__(self, folder, *cells, metered=True):
-        self.store = Store.create(folder, META)
-        with self.store.transaction():
-            for at, cell in enumerate(cells):
-                self.store.add_cell(at, cell.id, cell_spec(cell), cell.problems)
+        planned = [PlannedCell(cell.id, cell_spec(cell), cell.problems) for cell in cells]
+        self.store = Store.create(folder, META, planned)
         self._cells = cells
         self._metered = metered
         self._read_until_s = 0.0
