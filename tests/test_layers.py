@@ -24,6 +24,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     (
         "costbench.plan",
         "costbench.store",
+        "costbench.run_folder",
         "costbench.suite",
         "costbench.prices",
         "costbench.hardware",
@@ -42,6 +43,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "costbench.yaml_file",
         "costbench.units",
         "costbench.errors",
+        "costbench.printable",
         "costbench.allocator",
         "costbench",  # its own __init__, and nothing else
     ),

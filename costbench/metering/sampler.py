@@ -52,8 +52,8 @@ class Sampler:
         for meter in self._meters:
             try:
                 self._open.append(self._stack.enter_context(meter.open()))
-            except MeterError as error:
-                self._faults.append(Fault(meter.kind, time.monotonic(), str(error)))
+            except Exception as error:  # noqa: BLE001 - a stranger's meter must not end a run
+                self._faults.append(Fault(meter.kind, time.monotonic(), _reason(error)))
         self._read(self._open)
         self._thread.start()
         return self
@@ -99,8 +99,8 @@ class Sampler:
             before = time.monotonic()
             try:
                 counters = meter.read()
-            except MeterError as error:
-                self._note_fault(meter, before, str(error))
+            except Exception as error:  # noqa: BLE001 - nor stop the other meters
+                self._note_fault(meter, before, _reason(error))
                 continue
             self._failing.pop(id(meter), None)
             t_s = (before + time.monotonic()) / 2
@@ -117,3 +117,7 @@ class Sampler:
             self._failing[id(meter)] = message
             with self._lock:
                 self._faults.append(Fault(meter.facts.name, t_s, message))
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, MeterError) else f"{type(error).__name__}: {error}"

@@ -1,11 +1,13 @@
 """From a run's records and a price book to the report: all of it can be done again with other prices."""
 
 from collections import defaultdict
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from costbench.analysis.stats import Resampling
 from costbench.hardware import Machine
 from costbench.prices import PriceBook, Rate, machine_rate
 from costbench.records import CellRecord, RunRecord
@@ -71,13 +73,14 @@ def _figures(
     run: RunRecord, members: list[CellRecord], machine: Machine, book: PriceBook | None
 ) -> list[CellFigures]:
     """Figures of cells on the same problems, from the same resampled problems."""
-    seed = np.random.SeedSequence([_BOOTSTRAP_SEED, members[0].problems])
+    rng = np.random.default_rng(np.random.SeedSequence([_BOOTSTRAP_SEED, members[0].problems]))
+    resampling = Resampling.draw(members[0].problems, rng)
     figures = []
     for record in members:
-        rng = np.random.default_rng(seed)  # the same problems are drawn for every cell
         gpus = int(run.meta.get(f"engine:{record.id}", {}).get("gpus", 0))
         rate: Rate | None = machine_rate(book, machine, gpus)
-        figures.append(CellFigures(run, PricedCell(record, rate, book, gpus), rng))
+        priced = PricedCell(record, rate, book, gpus)
+        figures.append(CellFigures(run, priced, resampling, deepcopy(rng)))  # and the same passes
     return figures
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from costbench.printable import clean
 from costbench.report import wording
 from costbench.report.contract import CellReport, E, FrontierMetric, OnFrontier, Report, Spread
 from costbench.report.sections import Section
@@ -73,7 +74,7 @@ def columns(report: Report, section: Section, footnotes: Footnotes) -> tuple[Col
     latency = tuple(_latency(cell, scales.latency) for cell in cells)
     times = tuple(wording.center(c.machine_seconds_per_correct, time.factor) for c in cells)
     every = (
-        Column("model", "", tuple(wording.clean(c.model) for c in cells), 0, is_text=True),
+        Column("model", "", tuple(clean(c.model) for c in cells), 0, is_text=True),
         Column("policy", "@budget", tuple(map(section.policy, cells)), 0, is_text=True),
         Column("accuracy", "% [95 %]", tuple(wording.percent(c.accuracy) for c in cells), 0),
         Column("output", "tokens", tuple(wording.center(c.output_tokens) for c in cells), 3),

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
+from costbench.printable import clean, csv_safe
 from costbench.report.contract import (
     CellReport,
     E,
@@ -14,7 +15,6 @@ from costbench.report.contract import (
     WindowFacts,
     Windows,
 )
-from costbench.report.wording import clean, csv_safe
 from costbench.types import Frozen
 
 Row = dict[str, Any]

@@ -51,15 +51,17 @@ class Draws:
 class CellFigures:
     """All estimates of one cell, computed from tables by problem and pass."""
 
-    def __init__(self, run: RunRecord, priced: PricedCell, rng: np.random.Generator) -> None:
+    def __init__(
+        self, run: RunRecord, priced: PricedCell, resampling: Resampling, rng: np.random.Generator
+    ) -> None:
         self.priced = priced
         self.record = record = priced.record
         self.basis = run.meta.get(f"engine:{record.id}", {}).get("latency_basis", "client")
         self.energy: CellEnergy = measure_cell(run, record)
-        self.resampling = Resampling.draw(record.problems, rng)
+        self.resampling = resampling
         passes = max(1, int(record.spec["sampling"]["samples_per_problem"]))
         self._shape = (record.problems, passes)
-        self._passes = self.resampling.passes(passes, rng)
+        self._passes = resampling.passes(passes, rng)
         self._window = self._window_numbers()
 
     @cached_property

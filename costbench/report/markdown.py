@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from costbench.printable import clean
 from costbench.report import sentences
 from costbench.report.columns import Column, columns
 from costbench.report.contract import CellReport, E, Report
 from costbench.report.sections import Section, sections
 from costbench.report.sentences import Footnotes
-from costbench.report.wording import clean, percent
+from costbench.report.wording import percent
 
 if TYPE_CHECKING:
     from jinja2 import Template

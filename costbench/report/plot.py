@@ -6,6 +6,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from costbench.errors import CostbenchError, StoreError
+from costbench.printable import clean
 from costbench.report import plot_layers as layers
 from costbench.report import sentences, wording
 from costbench.report.contract import Report
@@ -135,11 +136,9 @@ def _about(report: Report) -> list[str]:
     if report.notes:
         what = sentences.first_sentence(report.notes[0])
     else:
-        models = dict.fromkeys(wording.clean(cell.model) for cell in report.cells)
+        models = dict.fromkeys(clean(cell.model) for cell in report.cells)
         what = f"Models: {', '.join(models)}."
-    places = dict.fromkeys(
-        f"{wording.clean(c.group)} · {wording.clean(c.dataset)}" for c in report.cells
-    )
+    places = dict.fromkeys(f"{clean(c.group)} · {clean(c.dataset)}" for c in report.cells)
     where = f"{sentences.machine(report)} · protocol {report.protocol}"
     return [what, f"{where} · {', '.join(places)}"]
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from math import log
 from typing import TYPE_CHECKING, Any, cast
 
+from costbench.printable import clean
 from costbench.report.plot_data import Panel, Point
-from costbench.report.wording import clean
 
 if TYPE_CHECKING:
     import altair as alt

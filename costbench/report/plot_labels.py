@@ -3,6 +3,7 @@
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from costbench.printable import clean
 from costbench.report.plot_axes import (
     GREY,
     HEIGHT,
@@ -27,7 +28,7 @@ from costbench.report.plot_spots import (
     around,
     place_labels,
 )
-from costbench.report.wording import clean, short
+from costbench.report.wording import short
 
 if TYPE_CHECKING:
     import altair as alt

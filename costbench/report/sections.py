@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from costbench.printable import clean
 from costbench.report.contract import CellReport, Report
-from costbench.report.wording import clean
 
 
 @dataclass(frozen=True)

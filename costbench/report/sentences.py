@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Self
 
+from costbench.printable import clean
 from costbench.report import wording
 from costbench.report.caveats import explain
 from costbench.report.contract import CellReport, Comparison, E, Report
 from costbench.report.sections import sections
-from costbench.report.wording import PROVENANCE, clean
+from costbench.report.wording import PROVENANCE
 from costbench.types import Provenance
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"

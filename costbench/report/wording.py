@@ -1,7 +1,6 @@
 """How figures and names are written, in one place, for every rendering of a report."""
 
 import math
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -13,11 +12,6 @@ NA = "n/a"
 
 _SMALLEST_PLAIN, _LARGEST_PLAIN = -4, 8
 """Powers of ten that are still written out; beyond them, 1.23e-06 is easier to compare."""
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
-_UNSEEN_CATEGORIES = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}
-_UNSEEN_LETTERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")
-"""Drawn as nothing although Unicode counts them as letters or marks."""
-_UNSEEN_RANGES = ((0x180B, 0x180F), (0xFE00, 0xFE0F), (0xE0100, 0xE01EF))
 
 
 @dataclass(frozen=True)
@@ -123,24 +117,12 @@ def marked(text: str, provenance: Provenance) -> str:
     return text if text == NA else PROVENANCE[provenance].sign + text
 
 
-def clean(text: str) -> str:
-    """A name from outside, safe to show: what cannot be seen becomes a visible escape."""
-    return "".join(_escaped(char) if _is_unseen(char) else char for char in text)
-
-
 def short(name: str, longest: int) -> str:
     """A long name without its middle: what tells names apart is mostly at the end."""
     if len(name) <= longest:
         return name
     tail = longest // 2
     return f"{name[: longest - tail - 1]}…{name[-tail:]}"
-
-
-def csv_safe(cell: object) -> object:
-    """A text that a spreadsheet would run as a formula gets an apostrophe; numbers stay as they are."""
-    if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS):
-        return "'" + cell
-    return cell
 
 
 def _scaled(value: float | None, scale: float) -> float | None:
@@ -154,13 +136,3 @@ def _bound(figure: E) -> float | None:
 def _signed(share: float) -> str:
     text = f"{100 * share:+.1f}"
     return "0.0" if float(text) == 0 else text
-
-
-def _is_unseen(char: str) -> bool:
-    if unicodedata.category(char) in _UNSEEN_CATEGORIES or char in _UNSEEN_LETTERS:
-        return True
-    return any(first <= ord(char) <= last for first, last in _UNSEEN_RANGES)
-
-
-def _escaped(char: str) -> str:
-    return char.encode("unicode_escape").decode("ascii")

@@ -58,6 +58,25 @@ class _Turning:
         return {self._dynamo.domain: self._dynamo.watts * age_s, "never": None}
 
 
+class Careless(Component):
+    """A stranger's meter that raises what it likes, from its second reading on."""
+
+    kind: Literal["careless"] = "careless"
+    facts: MeterFacts = MeterFacts(
+        name="careless", provenance="measured", method="none", scope="test",
+        period_s=0.005, settle_s=0.0, headline=("x",),
+    )  # fmt: skip
+    _readings: int = PrivateAttr(default=0)
+
+    @contextmanager
+    def open(self):
+        yield self
+
+    def read(self):
+        self._readings += 1
+        return {"x": 1.0 / (2 - self._readings)}
+
+
 class Absent(Component):
     """A meter that is not there."""
 
@@ -175,3 +194,9 @@ def test_meters_are_closed_even_when_the_run_breaks():
     with pytest.raises(RuntimeError, match="the run broke"):
         run()
     assert dynamo.closed
+
+
+def test_an_error_nobody_expected_stops_neither_the_run_nor_the_other_meters():
+    (_, end_s), readings, faults = measured([Careless(), Dynamo(watts=10.0)], window_s=0.1)
+    assert [fault.message for fault in faults] == ["ZeroDivisionError: float division by zero"]
+    assert max(reading.t_s for reading in readings if reading.domain == "dynamo") > end_s

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from costbench.analysis.stats import Resampling
 from costbench.engines.transformers import TransformersEngine
 from costbench.graders.exact import ExactGrader
 from costbench.hardware import Machine
@@ -281,7 +282,9 @@ def test_each_attempt_gets_its_share_of_the_joules_and_seconds_of_its_own_pass(m
     run, _ = measured
     record = run.read()
     (cell,) = record.cells
-    figures = CellFigures(record, PricedCell(cell, None, None, 0), np.random.default_rng(0))
+    rng = np.random.default_rng(0)
+    resampling = Resampling.draw(cell.problems, rng)
+    figures = CellFigures(record, PricedCell(cell, None, None, 0), resampling, rng)
     for number, window in enumerate(cell.windows):
         for at, tokens in enumerate((10, 20, 30, 40)):
             seconds = window.duration_s * tokens / 100

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from costbench.printable import clean, csv_safe
 from costbench.report import wording
 from costbench.report.contract import E
-from costbench.report.wording import clean, csv_safe, number
+from costbench.report.wording import number
 
 figures = st.floats(min_value=1e-300, max_value=1e300) | st.floats(
     min_value=-1e300, max_value=-1e-300
