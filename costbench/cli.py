@@ -10,6 +10,7 @@ import click
 from costbench.errors import CostbenchError
 
 if TYPE_CHECKING:
+    from costbench.exporting import Format
     from costbench.report.plot_data import XAxis
 
 _OUT = click.option(
@@ -30,6 +31,14 @@ _ONLY = click.option(
     multiple=True,
     metavar="GROUP[/MODEL[/POLICY@BUDGET]]",
     help="Only these cells; * matches anything; may be repeated.",
+)
+_RUN = click.argument("run_name", metavar="[RUN]", required=False)
+_RUNS = click.option(
+    "--runs",
+    type=click.Path(path_type=Path),
+    default=Path("runs"),
+    show_default=True,
+    help="Where runs are.",
 )
 
 
@@ -92,7 +101,7 @@ def run(
 
 
 @main.command()
-@click.argument("run_name", metavar="[RUN]", required=False)
+@_RUN
 @click.option("--pareto", is_flag=True, help="Draw the frontier: pareto.svg and pareto.png.")
 @click.option(
     "--x",
@@ -109,13 +118,7 @@ def run(
     show_default=True,
     help="What to print.",
 )
-@click.option(
-    "--runs",
-    type=click.Path(path_type=Path),
-    default=Path("runs"),
-    show_default=True,
-    help="Where runs are.",
-)
+@_RUNS
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Folder for the files [default: reports/RUN]."
 )
@@ -128,6 +131,7 @@ def run(
     help="Another price: machine.usd_per_hour=1.2",
 )
 @click.option("--baseline", metavar="CELL", help="Compare with this cell.")
+@click.option("--grader", metavar="GRADER", help="Go by this grader's verdicts.")
 def report(run_name: str | None, pareto: bool, x: "XAxis", form: str, **options: Any) -> None:
     """Summarise a run (the last one if none is named): table on stdout, files in reports/RUN."""
     from costbench.report.files import write_report
@@ -156,6 +160,58 @@ def plan(suite: str, limit: int | None, only: tuple[str, ...], show_prompt: bool
     if show_prompt:
         print_prompts(found)
     require_cells(found)
+
+
+@main.command()
+@_RUN
+@_RUNS
+@click.option(
+    "--grader",
+    "graders",
+    multiple=True,
+    metavar="GRADER",
+    help='By name, or with settings: "{kind: math, deadline_s: 20}"; may be repeated.',
+)
+def grade(run_name: str | None, runs: Path, graders: tuple[str, ...]) -> None:
+    """Grade a stored run again, with other graders or newer versions; old grades are kept beside."""
+    from costbench.locations import find_run
+    from costbench.regrading import grade_again, print_verdicts
+
+    print_verdicts(grade_again(find_run(run_name, runs), graders))
+
+
+@main.command()
+@_RUN
+@_RUNS
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["csv", "jsonl", "parquet"]),
+    default="csv",
+    show_default=True,
+    help="csv shows control characters as escapes; the others have texts as they are.",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="File [default: stdout]."
+)
+@click.option("--grader", metavar="GRADER", help="Go by this grader's verdicts.")
+@click.option("--text", is_flag=True, help="With the questions and the responses.")
+def export(
+    run_name: str | None,
+    runs: Path,
+    form: "Format",
+    out: Path | None,
+    grader: str | None,
+    text: bool,
+) -> None:
+    """Write one row per attempt: tokens, latency, share of joules and machine time, grade."""
+    from costbench.exporting import export_run
+    from costbench.frames import Run
+    from costbench.locations import find_run
+
+    rows = export_run(Run(find_run(run_name, runs), grader), form, out, text=text)
+    if out:
+        click.echo(f"wrote {out} ({rows:,} attempts)", err=True)
 
 
 @main.command()

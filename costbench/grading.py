@@ -5,23 +5,32 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Any, Self
 
+import yaml
+from pydantic import ValidationError
+
+from costbench.errors import SuiteError
 from costbench.interfaces import Grader
 from costbench.plugins import build_component
 from costbench.store import Store
 from costbench.types import Answered, Grade
 
 _UNGRADED = """
-SELECT a.id, p.answer FROM attempts a JOIN problems p ON p.dataset = ? AND p.id = a.problem
-WHERE a.cell = ? AND a.error IS NULL AND NOT EXISTS
-    (SELECT 1 FROM grades g WHERE g.attempt = a.id AND g.grader = ? AND g.version = ?)
+SELECT a.id, p.answer FROM attempts a JOIN problems p ON p.dataset = :dataset AND p.id = a.problem
+WHERE a.cell = :cell AND a.error IS NULL AND NOT EXISTS
+    (SELECT 1 FROM grades g WHERE g.attempt = a.id AND g.grader = :grader AND g.version = :version
+     AND (g.correct IS NOT NULL OR NOT :retry))
 """
+_AT_ONCE = 1_000
+"""Responses in memory, and grades in one transaction."""
 
 
 class Grading:
     """Graders at work, in `with`; each is opened when the first cell needs it."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, retry: bool = False) -> None:
+        """With `retry`, attempts that a grader could not decide on are given to it again."""
         self._store = store
+        self._retry = retry
         self._stack = ExitStack()
         self._open: dict[str, Callable[[Sequence[Answered]], list[Grade]]] = {}
 
@@ -31,35 +40,48 @@ class Grading:
     def __exit__(self, *raised: object) -> None:
         self._stack.close()
 
-    def grade_all(self) -> int:
-        """Grade what lacks a grade; how many attempts that were."""
+    def grade_all(self, grader: Grader | None = None) -> int:
+        """Grade what lacks a grade of this grader, else of each cell's own; how many attempts that were."""
         cells = [
             cell for (cell,) in self._store.db.execute("SELECT id FROM cells ORDER BY ordinal")
         ]
-        return sum(self.grade_cell(cell) for cell in cells)
+        return sum(self.grade_cell(cell, grader) for cell in cells)
 
-    def grade_cell(self, cell: str) -> int:
+    def grade_cell(self, cell: str, grader: Grader | None = None) -> int:
         """Grade the attempts of one cell that lack a grade; how many that were."""
         spec = _spec(self._store, cell)
-        grader = grader_of(spec)
+        grader = grader or grader_of(spec)
         waiting = self._store.db.execute(
-            _UNGRADED, (spec["dataset_sha256"], cell, grader.kind, grader.version)
+            _UNGRADED,
+            {
+                "dataset": spec["dataset_sha256"],
+                "cell": cell,
+                "grader": grader.kind,
+                "version": grader.version,
+                "retry": self._retry,
+            },
         ).fetchall()
-        close = spec["model"]["thinking"]["close"]
-        grades = [
-            (key, Grade(correct=None, reason="no_reference")) for key, ref in waiting if ref is None
-        ]
+        for start in range(0, len(waiting), _AT_ONCE):
+            some = waiting[start : start + _AT_ONCE]
+            grades = self._grades(some, grader, spec["model"]["thinking"]["close"])
+            self._store.add_grades(grader.kind, grader.version, grades)
+        return len(waiting)
+
+    def _grades(
+        self, waiting: list[tuple[int, str | None]], grader: Grader, close: str
+    ) -> list[tuple[int, Grade]]:
+        """By attempt, given with its reference."""
+        unknown = Grade(correct=None, reason="no_reference")
         known = [(key, reference) for key, reference in waiting if reference is not None]
         answered = [
             Answered(reference=reference, answer=answer_part(self._text(key), close))
             for key, reference in known
         ]
-        if answered:
-            verdicts = self._opened(grader)(answered)
-            grades += [(key, grade) for (key, _), grade in zip(known, verdicts, strict=True)]
-        if grades:
-            self._store.add_grades(grader.kind, grader.version, grades)
-        return len(grades)
+        verdicts = self._opened(grader)(answered) if answered else []
+        return [
+            *((key, unknown) for key, reference in waiting if reference is None),
+            *((key, grade) for (key, _), grade in zip(known, verdicts, strict=True)),
+        ]
 
     def _text(self, attempt: int) -> str:
         rows = self._store.db.execute(
@@ -85,10 +107,26 @@ def grader_of(spec: dict[str, Any]) -> Grader:
     return grader
 
 
-def graders_in_use(store: Store) -> dict[str, tuple[str, str]]:
-    """By cell: the grader and version whose grades count."""
-    rows = store.db.execute("SELECT id, spec FROM cells")
-    graders = {cell: grader_of(json.loads(spec)) for cell, spec in rows}
+def parse_grader(text: str) -> Grader:
+    """A grader as a command line names it: "math", or with settings "{kind: math, deadline_s: 20}".
+
+    Raises SuiteError or PluginError for what is none.
+    """
+    try:
+        grader: Grader = build_component("graders", yaml.safe_load(text))
+    except (yaml.YAMLError, RecursionError) as error:
+        raise SuiteError(f"--grader {text!r}: not a name and not YAML") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise SuiteError(f"--grader {text!r}: {place}: {first['msg']}") from error
+    return grader
+
+
+def graders_in_use(store: Store, grader: Grader | None = None) -> dict[str, tuple[str, str]]:
+    """By cell: the grader and version whose grades count; each cell's own unless another is given."""
+    rows = store.db.execute("SELECT id, spec FROM cells ORDER BY ordinal")
+    graders = {cell: grader or grader_of(json.loads(spec)) for cell, spec in rows}
     return {cell: (grader.kind, grader.version) for cell, grader in graders.items()}
 
 

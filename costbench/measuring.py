@@ -13,6 +13,7 @@ from costbench.errors import StoreError
 from costbench.grading import Grading, cell_accuracy
 from costbench.locations import new_run_folder, unfinished_run
 from costbench.plan import Cell, Plan, dataset_sha256, prompt_sha256
+from costbench.plugins import component_spec
 from costbench.prices import PriceBook, load_prices, machine_rate
 from costbench.runner import Aides, Budget, RunResult, Watcher, run_plan
 from costbench.store import PlannedCell, Store
@@ -114,7 +115,7 @@ def cell_spec(cell: Cell) -> dict[str, Any]:
         "dataset_sha256": dataset_sha256(cell.problems),
         "prompt_sha256": prompt_sha256(cell.problems),
         "problems": len(cell.problems),
-        "grader": cell.grader.model_dump(mode="json"),
+        "grader": component_spec("graders", cell.grader),
         "sampling": cell.sampling.model_dump(mode="json"),
         "concurrency": cell.concurrency,
     }

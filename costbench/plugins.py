@@ -7,7 +7,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from costbench.errors import PluginError
-from costbench.interfaces import Dataset, Engine, Grader, Meter, Policy
+from costbench.interfaces import Dataset, Described, Engine, Grader, Meter, Policy
 from costbench.types import Component
 
 # Which protocol a component of each kind has to satisfy, and what it is called in messages.
@@ -36,6 +36,15 @@ def build_component(family: str, spec: object, context: Mapping[str, Any] | None
     if ":" in fields["kind"]:  # a class named by its place keeps its own kind
         fields = {key: value for key, value in fields.items() if key != "kind"}
     return component.model_validate(fields, context=dict(context or {}))
+
+
+def component_spec(family: str, component: Described) -> dict[str, Any]:
+    """What `build_component` makes this component of again: by its place where it is not installed."""
+    kind = type(component)
+    installed = entry_points(group=f"costbench.{family}", name=component.kind)
+    place = f"{kind.__module__}:{kind.__qualname__}"
+    by_name = any(point.value == place for point in installed)
+    return component.model_dump(mode="json") | ({} if by_name else {"kind": place})
 
 
 def component_class(family: str, kind: str) -> type[Component]:

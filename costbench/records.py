@@ -93,7 +93,7 @@ class RunRecord:
     meter_faults: tuple[str, ...]
 
 
-def read_run(store: Store, grader_version: dict[str, tuple[str, str]]) -> RunRecord:
+def read_records(store: Store, grader_version: dict[str, tuple[str, str]]) -> RunRecord:
     """The whole run; `grader_version` says per cell whose grades count (grader and version)."""
     meta = {
         key: json.loads(value) for key, value in store.db.execute("SELECT key, value FROM meta")

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from costbench.errors import SuiteError
-from costbench.grading import Grading, graders_in_use
+from costbench.grading import Grading, graders_in_use, parse_grader
 from costbench.locations import bundled_prices, find_run
 from costbench.prices import PriceBook, load_prices, with_changes
-from costbench.records import read_run
+from costbench.records import read_records
 from costbench.report.build import Pricing, build_report
 from costbench.report.contract import Report
 from costbench.store import Store
@@ -25,15 +25,17 @@ class ReportOptions:
     prices: Path | None = None
     changes: tuple[str, ...] = ()
     baseline: str | None = None
+    grader: str | None = None
 
 
 def make_report(run_name: str | None, options: ReportOptions) -> Report:
     """Grade what lacks a grade, then summarise and price."""
     folder = find_run(run_name, options.runs)
+    grader = parse_grader(options.grader) if options.grader else None
     with Store.open(folder) as store:
         with Grading(store) as grading:
-            grading.grade_all()
-        run = read_run(store, graders_in_use(store))
+            grading.grade_all(grader)
+        run = read_records(store, graders_in_use(store, grader))
     known = [record.id for record in run.cells]
     if options.baseline is not None and options.baseline not in known:
         raise SuiteError(

@@ -3,13 +3,14 @@
 Facts that are stored are small frozen pydantic models; `None` always means "not known", never 0.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
 Provenance = Literal["measured", "attributed", "modelled", "assumed", "imported", "unavailable"]
 Quality = Literal["ok", "degraded", "unreliable", "failed", "unavailable"]
 Outcome = Literal["correct", "wrong", "truncated", "ungraded", "error"]
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 Origin = Literal["sampled", "injected"]
 Finish = Literal["end", "stop", "length"]
 """Why a completion ended: the model's end of turn, a stop marker of the request, the token limit."""

@@ -6,7 +6,6 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from costbench.analysis.attribution import attribute, output_token_shares
 from costbench.analysis.stats import (
     Estimate,
     Resampling,
@@ -18,6 +17,7 @@ from costbench.prices import PriceBook, Rate
 from costbench.records import CORRECT, TRUNCATED, WRONG, CellRecord, RunRecord
 from costbench.report.contract import FrontierMetric
 from costbench.report.energy import CellEnergy, measure_cell
+from costbench.report.shares import attributed
 from costbench.units import kwh_from_joules
 
 Floats = NDArray[np.float64]
@@ -62,7 +62,6 @@ class CellFigures:
         passes = max(1, int(record.spec["sampling"]["samples_per_problem"]))
         self._shape = (record.problems, passes)
         self._passes = resampling.passes(passes, rng)
-        self._window = self._window_numbers()
 
     @cached_property
     def outcomes(self) -> Floats:
@@ -87,12 +86,13 @@ class CellFigures:
     @cached_property
     def joules(self) -> Floats:
         """Attributed joules."""
-        return self._attributed(self.energy.window_joules)
+        return self._table(attributed(self.record, self.energy.window_joules))
 
     @cached_property
     def machine_seconds(self) -> Floats:
         """Attributed seconds of the machine."""
-        return self._attributed(np.array([window.duration_s for window in self.record.windows]))
+        seconds = np.array([window.duration_s for window in self.record.windows])
+        return self._table(attributed(self.record, seconds))
 
     @property
     def usd(self) -> Floats:
@@ -177,22 +177,3 @@ class CellFigures:
         return table_of(
             values.astype(np.float64), record.index("problem"), record.index("sample"), self._shape
         )
-
-    def _window_numbers(self) -> NDArray[np.int64]:
-        """Which window each attempt ran in: that of its pass in its session."""
-        number = {(w.session, w.pass_number): at for at, w in enumerate(self.record.windows)}
-        pairs = zip(self.record.index("session"), self.record.index("sample"), strict=True)
-        return np.array(
-            [number[int(session), int(sample)] for session, sample in pairs], dtype=np.int64
-        )
-
-    def _attributed(self, totals: Floats) -> Floats:
-        """A window's total divided among its attempts; a window without any goes to all of its pass alike."""
-        shares = output_token_shares(self.record.columns["output_tokens"], self._window)
-        table = self._table(attribute(totals, shares, self._window))
-        for at, window in enumerate(self.record.windows):
-            if not (self._window == at).any():  # killed before its first attempt was stored
-                column = self.attempts[:, window.pass_number]
-                if column.sum():
-                    table[:, window.pass_number] += column * totals[at] / column.sum()
-        return table

@@ -18,7 +18,7 @@ from costbench.plan import Cell
 from costbench.policies.truncation import Truncation
 from costbench.policies.unconstrained import Unconstrained
 from costbench.prices import Grid, MachinePrice, PriceBook
-from costbench.records import read_run
+from costbench.records import read_records
 from costbench.report.build import Pricing, build_report
 from costbench.report.contract import Report
 from costbench.report.figures import CellFigures, PricedCell
@@ -187,7 +187,7 @@ class Hand:
         ]
 
     def read(self):
-        return read_run(self.store, {cell.id: GRADER for cell in self._cells})
+        return read_records(self.store, {cell.id: GRADER for cell in self._cells})
 
     def report(self, pricing=UNPRICED, **options):
         return build_report(self.read(), "by-hand", pricing, **options)

@@ -1,0 +1,115 @@
+"""A finished run as pandas tables, for whoever wants to compute something of their own."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from costbench.grading import graders_in_use, parse_grader
+from costbench.records import CellRecord, RunRecord, read_records
+from costbench.report.energy import measure_cell
+from costbench.report.shares import attributed
+from costbench.store import Store
+from costbench.types import OUTCOMES
+
+# One row per attempt in the order of CellRecord's columns, which have no texts.
+_FACTS = """
+SELECT a.problem, p.level, a.pass, a.seed, g.correct, g.extracted, p.answer, a.error, p.question,
+    CASE WHEN :text THEN
+        (SELECT group_concat(text, '') FROM
+            (SELECT text FROM pieces WHERE attempt = a.id ORDER BY ordinal)) END
+FROM attempts a
+JOIN problems p ON p.dataset = :dataset AND p.id = a.problem
+LEFT JOIN grades g ON g.attempt = a.id AND g.grader = :grader AND g.version = :version
+WHERE a.cell = :cell ORDER BY p.ordinal, a.pass
+"""
+_FACT_COLUMNS = (
+    "problem", "level", "pass", "seed", "correct", "extracted", "reference", "error", "question",
+    "response",
+)  # fmt: skip
+COLUMNS = {
+    "run": "string", "cell": "string", "group": "string", "model": "string", "policy": "string",
+    "budget": "Int64", "dataset": "string", "concurrency": "Int64", "problem": "string", "level": "Int64",
+    "pass": "Int64", "session": "Int64", "seed": "Int64", "outcome": "string", "correct": "boolean",
+    "extracted": "string", "reference": "string", "grader": "string", "grader_version": "string",
+    "input_tokens": "Int64", "cached_tokens": "Int64", "output_tokens": "Int64", "reasoning_tokens": "Int64",
+    "answer_tokens": "Int64", "injected_tokens": "Int64", "latency_s": "Float64", "ttft_s": "Float64",
+    "mean_batch_size": "Float64", "joules": "Float64", "joules_provenance": "string",
+    "machine_seconds": "Float64", "error": "string",
+}  # fmt: skip
+"""Of `Run.attempts`, with their pandas types; all of them can be NA."""
+TEXT_COLUMNS = {"question": "string", "response": "string"}
+_COUNTS = ("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens", "injected_tokens")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A stored run; nothing is written and nothing is graded that has no grade yet."""
+
+    folder: Path
+    grader: str | None = None
+    """Whose verdicts count; each cell's own when None."""
+
+    def attempts(self, *, text: bool = False) -> pd.DataFrame:
+        """One row per attempt, in the order of cells, problems and passes; what is not known is NA.
+
+        `joules` and `machine_seconds` are the attempt's share of its window, by output tokens;
+        `joules_provenance` says how the window's were come by. With `text`, also question and response.
+        Raises StoreError.
+        """
+        with Store.open(self.folder) as store:
+            graders = graders_in_use(store, parse_grader(self.grader) if self.grader else None)
+            records = read_records(store, graders)
+            frames = [
+                _cell(store, records, record, graders[record.id], text) for record in records.cells
+            ]
+        columns = COLUMNS | (TEXT_COLUMNS if text else {})
+        table = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=[*columns])
+        return table.assign(run=self.folder.name)[[*columns]].astype(columns)
+
+    def trace(self) -> pd.DataFrame:
+        """Cumulative joules of every counter at the times they changed; times are comparable in a session."""
+        with Store.open(self.folder) as store:
+            traces = read_records(store, graders_in_use(store)).traces
+        frames = [
+            pd.DataFrame(
+                {"session": session, "domain": domain, "t_s": series.t_s, "joules": series.joules}
+            )
+            for session, by_domain in traces.items()
+            for domain, series in by_domain.items()
+        ]
+        columns = ["session", "domain", "t_s", "joules"]
+        return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
+
+
+def _cell(
+    store: Store, run: RunRecord, record: CellRecord, grader: tuple[str, str], text: bool
+) -> pd.DataFrame:
+    spec = record.spec
+    key = {"cell": record.id, "dataset": spec["dataset_sha256"], "text": text}
+    key |= {"grader": grader[0], "version": grader[1]}
+    facts = pd.DataFrame(store.db.execute(_FACTS, key).fetchall(), columns=[*_FACT_COLUMNS])
+    energy = measure_cell(run, record)
+    seconds = np.array([window.duration_s for window in record.windows])
+    return facts.assign(
+        **{name: record.columns[name] for name in _COUNTS},
+        cell=record.id,
+        group=spec["group"],
+        model=spec["model"]["name"],
+        policy=spec["policy_name"],
+        budget=spec["budget"],
+        dataset=spec["dataset"],
+        concurrency=spec["concurrency"],
+        session=record.index("session"),
+        outcome=np.array(OUTCOMES)[record.index("outcome")],
+        grader=grader[0],
+        grader_version=grader[1],
+        answer_tokens=record.columns["output_tokens"] - record.columns["reasoning_tokens"],
+        latency_s=record.columns["latency_s"],
+        ttft_s=record.columns["ttft_s"],
+        mean_batch_size=record.columns["batch_size"],
+        joules=attributed(record, energy.window_joules),
+        joules_provenance=energy.provenance,
+        machine_seconds=attributed(record, seconds),
+    )
