@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from costbench.errors import CostbenchError
+from costbench.printable import clean
 
 if TYPE_CHECKING:
     from costbench.exporting import Format
@@ -49,7 +50,8 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except CostbenchError as error:
-            click.echo(f"costbench: {error}", err=True)
+            message = clean(str(error), keep="\n")
+            click.echo(f"costbench: {message}", err=True)
             ctx.exit(1)
         except KeyboardInterrupt:
             click.echo(
@@ -93,7 +95,7 @@ def run(
     if not no_grade:
         _summary(folder)
     for group, reason in result.failed:
-        click.echo(f"costbench: {group} failed: {reason}", err=True)
+        click.echo(f"costbench: {group} failed: {clean(reason)}", err=True)
     if result.stopped_by:
         click.echo(f"costbench: stopped at {result.stopped_by}; run again to go on", err=True)
     click.echo(f"costbench: {folder} (costbench report --pareto)", err=True)
@@ -106,9 +108,7 @@ def run(
 @click.option(
     "--x",
     type=click.Choice(["tokens", "latency", "joules", "usd", "gco2e"]),
-    default="usd",
-    show_default=True,
-    help="Cost on the frontier's x axis, per attempt.",
+    help="Cost on the frontier's x axis, per attempt [default: usd where known].",
 )
 @click.option(
     "--format",
@@ -132,16 +132,17 @@ def run(
 )
 @click.option("--baseline", metavar="CELL", help="Compare with this cell.")
 @click.option("--grader", metavar="GRADER", help="Go by this grader's verdicts.")
-def report(run_name: str | None, pareto: bool, x: "XAxis", form: str, **options: Any) -> None:
+def report(
+    run_name: str | None, pareto: bool, x: "XAxis | None", form: str, **options: Any
+) -> None:
     """Summarise a run (the last one if none is named): table on stdout, files in reports/RUN."""
     from costbench.report.files import write_report
     from costbench.reporting import ReportOptions, make_report, print_report
 
     found = make_report(run_name, ReportOptions(**options))
     folder = options["out"] or Path("reports") / found.run
-    written = write_report(found, folder, x=x, pareto=pareto)
     print_report(found, form)
-    for path in written:
+    for path in write_report(found, folder, x=x, pareto=pareto):
         click.echo(f"wrote {path}", err=True)
 
 

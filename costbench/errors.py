@@ -5,11 +5,17 @@ CostbenchError
 ├── PluginError   a component's package or class is missing or broken
 ├── EngineError   a model cannot be loaded, or an engine died
 │   └── RequestError  one request failed: recorded as data, the run goes on
+│       └── ContextFullError  there is no room left in the model's context
 ├── MeterError    a meter was asked for by name and cannot measure here
 ├── StoreError    a run folder cannot be read, written or resumed
 ├── GradeError    a grader itself broke (a wrong answer is data, not this)
 └── TrainError    a recipe or its checkpoints say something that cannot be trained
 """
+
+
+def first_line(error: Exception) -> str:
+    """What a library's error says, without the pages that some add; its type where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 class CostbenchError(Exception):
@@ -30,6 +36,10 @@ class EngineError(CostbenchError):
 
 class RequestError(EngineError):
     """One request cannot be answered; the engine can go on with others."""
+
+
+class ContextFullError(RequestError):
+    """A request fills the model's context already: nothing more can be sampled."""
 
 
 class MeterError(CostbenchError):

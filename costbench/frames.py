@@ -61,9 +61,7 @@ class Run:
         with Store.open(self.folder) as store:
             graders = graders_in_use(store, parse_grader(self.grader) if self.grader else None)
             records = read_records(store, graders)
-            frames = [
-                _cell(store, records, record, graders[record.id], text) for record in records.cells
-            ]
+            frames = [_cell(store, records, record, text) for record in records.cells]
         columns = COLUMNS | (TEXT_COLUMNS if text else {})
         table = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=[*columns])
         return table.assign(run=self.folder.name)[[*columns]].astype(columns)
@@ -83,10 +81,8 @@ class Run:
         return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
 
 
-def _cell(
-    store: Store, run: RunRecord, record: CellRecord, grader: tuple[str, str], text: bool
-) -> pd.DataFrame:
-    spec = record.spec
+def _cell(store: Store, run: RunRecord, record: CellRecord, text: bool) -> pd.DataFrame:
+    spec, grader = record.spec, record.grader
     key = {"cell": record.id, "dataset": spec["dataset_sha256"], "text": text}
     key |= {"grader": grader[0], "version": grader[1]}
     facts = pd.DataFrame(store.db.execute(_FACTS, key).fetchall(), columns=[*_FACT_COLUMNS])

@@ -1,5 +1,6 @@
 """What this machine is, and whether it has what a group of a suite requires."""
 
+import math
 import os
 import platform
 import socket
@@ -11,6 +12,7 @@ from costbench.suite import Requires
 from costbench.types import Frozen
 
 _GIB = 1 << 30
+_CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 _HUB_HOST, _HUB_PORT, _HUB_TIMEOUT_S = "huggingface.co", 443, 3.0
 _NOTED_PACKAGES = (
     "costbench", "torch", "transformers", "vllm", "trl", "codecarbon", "math-verify",
@@ -51,9 +53,7 @@ def probe_machine() -> Machine:
     flags = _cpuinfo("flags")
     return Machine(
         cpu=_cpuinfo("model name") or platform.processor() or platform.machine(),
-        cores=len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count() or 1,
+        cores=_cores(),
         memory_gib=_memory_gib(),
         system=f"{platform.system()} {platform.release()}",
         python=platform.python_version(),
@@ -119,6 +119,17 @@ def _gpus() -> tuple[Gpu, ...]:
         return ()
     found = (torch.cuda.get_device_properties(at) for at in range(torch.cuda.device_count()))
     return tuple(Gpu(name=gpu.name, memory_gib=gpu.total_memory / _GIB) for gpu in found)
+
+
+def _cores() -> int:
+    """CPUs this process may use: of the machine, of its affinity, of its container's quota."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    try:
+        quota, period = _CPU_QUOTA.read_text(encoding="ascii").split()
+        return min(cores, math.ceil(int(quota) / int(period)))
+    except (OSError, ValueError):  # no such file, or "max": no quota
+        return cores
 
 
 def _cpuinfo(key: str) -> str | None:

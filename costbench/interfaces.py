@@ -68,8 +68,8 @@ class OpenEngine(Protocol):
         """Of the libraries that did the work."""
 
     @property
-    def gpus(self) -> int:
-        """How many GPUs it uses; 0 on a CPU."""
+    def gpu_uuids(self) -> Sequence[str]:
+        """The GPUs it works on, as NVML names them ("GPU-…"); none on a CPU."""
 
     async def generate(self, request: Request) -> Completion:
         """Answer one request; raises EngineError when the engine is gone, RequestError for this one only."""

@@ -1,6 +1,7 @@
 """Where suites, recipes and run folders are."""
 
 import datetime
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -34,7 +35,13 @@ def find_suite(name: str) -> Path:
 def run_folders(out: Path) -> Iterator[Path]:
     """All run folders below `out`, the newest first; not the drafts that a killed process left."""
     found = [path.parent for path in out.glob(f"[!.]*/{DATABASE}")] if out.is_dir() else []
-    yield from sorted(found, key=lambda folder: folder.name.rpartition("-2")[2], reverse=True)
+    yield from sorted(found, key=_started, reverse=True)
+
+
+def _started(folder: Path) -> tuple[str, int]:
+    """The time in a folder's name, and its number where two runs began in one second."""
+    stamp = re.search(r"(\d{8}-\d{6})(?:\.(\d+))?$", folder.name)
+    return (stamp[1], int(stamp[2] or 1)) if stamp else ("", 0)
 
 
 def find_run(name: str | None, out: Path) -> Path:
@@ -88,11 +95,3 @@ def new_run_folder(out: Path, suite: str, now: datetime.datetime) -> Path:
         number += 1
         folder = out / f"{stem}.{number}"
     return folder
-
-
-def bundled_prices(stored: Path) -> Path | None:
-    """The price book a run was started with, or the bundled one of that name where it has moved."""
-    if stored.is_file():
-        return stored
-    candidates = (folder / "prices" / stored.name for folder in _BUNDLED)
-    return next((path for path in candidates if path.is_file()), None)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from costbench.errors import StoreError
+from costbench.errors import StoreError, SuiteError
 from costbench.grading import Grading, cell_accuracy
 from costbench.locations import new_run_folder, unfinished_run
 from costbench.plan import Cell, Plan, dataset_sha256, prompt_sha256
@@ -39,13 +39,18 @@ class Observer(Watcher, Protocol):
 
 
 def measure(plan: Plan, options: RunOptions, observer: Observer) -> tuple[Path, RunResult]:
-    """Carry out a plan, going on with an unfinished run of it; raises StoreError, MeterError, GradeError."""
+    """Carry out a plan, going on with an unfinished run of it; raises SuiteError, StoreError, GradeError."""
     book = load_prices(plan.suite.prices) if plan.suite.prices else None
+    budget = _budget(plan, book)
     with ExitStack() as stack:
         store = stack.enter_context(_open_store(plan, options, observer))
+        with store.transaction():
+            store.set_meta("price_book", book.model_dump(mode="json") if book else None)
         observer.announce(store.folder, _stored(store))
         grading = stack.enter_context(Grading(store))
-        result = _measure(plan, store, Aides(observer, _grader(store, grading, options)), book)
+        store.begin_session(plan.machine.model_dump(mode="json"))
+        aides = Aides(observer, _grader(store, grading, options))
+        result = asyncio.run(run_plan(plan, store, budget, aides))
         if options.grade:
             grading.grade_all()
         if result.complete:
@@ -54,11 +59,14 @@ def measure(plan: Plan, options: RunOptions, observer: Observer) -> tuple[Path, 
     return store.folder, result
 
 
-def _measure(plan: Plan, store: Store, aides: Aides, book: PriceBook | None) -> RunResult:
-    store.begin_session(plan.machine.model_dump(mode="json"))
+def _budget(plan: Plan, book: PriceBook | None) -> Budget:
     rate = machine_rate(book, plan.machine, gpus=1 if plan.machine.gpus else 0)
-    budget = Budget(plan.suite.limits, rate.usd_per_s if rate else None)
-    return asyncio.run(run_plan(plan, store, budget, aides))
+    if plan.suite.limits.usd and rate is None:
+        raise SuiteError(
+            "limits.usd: the price book has no price for this machine, so the limit could not hold; "
+            "add one to the book, or limit `wall_s` or `tokens`"
+        )
+    return Budget(plan.suite.limits, rate.usd_per_s if rate else None)
 
 
 def _grader(store: Store, grading: Grading, options: RunOptions) -> Callable[[Cell], float | None]:
@@ -75,13 +83,16 @@ def _open_store(plan: Plan, options: RunOptions, observer: Observer) -> Store:
     found = None
     if not options.new:
         found = unfinished_run(options.out, plan.suite.name, plan.identity)
+    cells = [PlannedCell(cell.id, cell_spec(cell), cell.problems) for cell in plan.cells]
     if found and not found.differs_in:
-        return Store.open(found.folder, lock=True)
+        store = Store.open(found.folder, lock=True)
+        # The suite may say another grader, role or decision now: what is measured stays the same.
+        store.plan_again({"suite": _suite_facts(plan)}, cells)
+        return store
     if found:
         observer.left_alone(found.folder, found.differs_in)
     now = datetime.datetime.now(datetime.UTC)
     folder = new_run_folder(options.out, plan.suite.name, now)
-    cells = [PlannedCell(cell.id, cell_spec(cell), cell.problems) for cell in plan.cells]
     return Store.create(folder, _meta(plan, now), cells)
 
 
@@ -92,14 +103,18 @@ def _stored(store: Store) -> int:
 def _meta(plan: Plan, now: datetime.datetime) -> dict[str, Any]:
     return {
         "identity": plan.identity,
-        "suite": plan.suite.model_dump(mode="json", exclude={"prices"}),
-        "price_file": str(plan.suite.prices) if plan.suite.prices else None,
+        "suite": _suite_facts(plan),
+        "price_file": plan.suite.prices.name if plan.suite.prices else None,
         "machine": plan.machine.model_dump(mode="json"),
         "skipped": [{"group": s.group, "reason": s.reason} for s in plan.skipped],
         "started_at": now.isoformat(timespec="seconds"),
         "costbench_version": importlib.metadata.version("costbench"),
         "complete": False,
     }
+
+
+def _suite_facts(plan: Plan) -> dict[str, Any]:
+    return plan.suite.model_dump(mode="json", exclude={"prices"})
 
 
 def cell_spec(cell: Cell) -> dict[str, Any]:

@@ -215,7 +215,7 @@ def _identity(suite: Suite, machine: Machine, cells: Sequence[Cell]) -> dict[str
         "prompts": [prompt_sha256(cell.problems) for cell in cells],
         "sampling": [cell.sampling.model_dump(mode="json") for cell in cells],
         "versions": {name: machine.versions.get(name) for name in _ENGINE_PACKAGES},
-        "devices": [gpu.name for gpu in machine.gpus] or machine.cpu,
+        "devices": [gpu.name for gpu in machine.gpus] or [machine.cpu, machine.cores],
     }
     return {part: _sha256(content) for part, content in parts.items()}
 

@@ -34,7 +34,7 @@ class Electricity(Frozen):
 
     usd_per_kwh: Price
     place: str
-    year: int
+    year: int | None
     source: str
 
 
@@ -43,7 +43,7 @@ class Grid(Frozen):
 
     gco2e_per_kwh: Price
     place: str
-    year: int
+    year: int | None
     source: str
 
 
@@ -101,6 +101,7 @@ def with_changes(book: PriceBook, changes: dict[str, str]) -> PriceBook:
             machine |= {"source": f"--set {key}={value}", "as_of": content["date"]}
             content["machines"] = [machine]
         elif isinstance(content.get(section), dict) and field in content[section]:
+            content[section] |= {"place": "as set", "year": None}  # no longer the book's
             content[section] |= {field: value, "source": f"--set {key}={value}"}
         else:
             raise SuiteError(

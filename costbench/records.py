@@ -68,11 +68,18 @@ class CellRecord:
     """Difficulty by problem."""
     columns: dict[str, Floats]
     windows: tuple[Window, ...]
+    grader: tuple[str, str]
+    """Whose grades the outcomes are by: grader and version."""
 
     @property
     def attempts(self) -> int:
         """How many there are so far."""
         return int(self.columns["problem"].size)
+
+    @property
+    def passes(self) -> int:
+        """How many have begun; they are taken in turn."""
+        return int(self.columns["sample"].max(initial=0)) + 1
 
     def index(self, name: str) -> Ints:
         """A column of whole numbers."""
@@ -114,7 +121,11 @@ def read_records(store: Store, grader_version: dict[str, tuple[str, str]]) -> Ru
         cells=tuple(cell for cell in cells if cell.attempts),
         traces=traces,
         meters={session: tuple(facts) for session, facts in meters.items()},
-        failed=_events(store, "failed"),
+        failed=tuple(
+            (group, reason)
+            for group, reason in _events(store, "failed")
+            if group not in _finished_groups(store)  # a later session made it good
+        ),
         meter_faults=tuple(message for _, message in _events(store, "meter")),
     )
 
@@ -122,6 +133,19 @@ def read_records(store: Store, grader_version: dict[str, tuple[str, str]]) -> Ru
 def _events(store: Store, kind: str) -> tuple[tuple[str, str], ...]:
     query = "SELECT DISTINCT COALESCE(cell, ''), message FROM events WHERE kind = ? ORDER BY t_s"
     return tuple(store.db.execute(query, (kind,)))
+
+
+def _finished_groups(store: Store) -> set[str]:
+    stored = dict(store.db.execute("SELECT cell, COUNT(*) FROM attempts GROUP BY cell"))
+    specs = [
+        (cell, json.loads(spec)) for cell, spec in store.db.execute("SELECT id, spec FROM cells")
+    ]
+    unfinished = {
+        spec["group"]
+        for cell, spec in specs
+        if stored.get(cell, 0) < spec["problems"] * spec["sampling"]["samples_per_problem"]
+    }
+    return {spec["group"] for _, spec in specs} - unfinished
 
 
 def _cell(
@@ -146,6 +170,9 @@ def _cell(
     # A sum over calls is known only when every call told its part.
     for column in range(5):
         table[counts[:, column + 1] < counts[:, 0], 4 + column] = np.nan
+    table[counts[:, 0] == 0, 4:9] = (
+        0.0  # an error before the first call: nothing was sampled or sent
+    )
     levels = store.db.execute(
         "SELECT level FROM problems WHERE dataset = ? ORDER BY ordinal", (spec["dataset_sha256"],)
     )
@@ -156,6 +183,7 @@ def _cell(
         levels=tuple(level for (level,) in levels),
         columns={name: table[:, at] for at, name in enumerate(_COLUMNS)},
         windows=_windows(store, cell, traces),
+        grader=grader,
     )
 
 

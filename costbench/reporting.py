@@ -3,10 +3,11 @@
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from costbench.errors import SuiteError
 from costbench.grading import Grading, graders_in_use, parse_grader
-from costbench.locations import bundled_prices, find_run
+from costbench.locations import find_run
 from costbench.prices import PriceBook, load_prices, with_changes
 from costbench.records import read_records
 from costbench.report.build import Pricing, build_report
@@ -41,8 +42,8 @@ def make_report(run_name: str | None, options: ReportOptions) -> Report:
         raise SuiteError(
             f"--baseline {options.baseline}: no such cell; there are:\n  " + "\n  ".join(known)
         )
-    pricing = _pricing(options, run.meta["price_file"])
-    return build_report(run, folder.name, pricing, baseline=options.baseline)
+    pricing = _pricing(options, run.meta)
+    return build_report(run, folder.resolve().name, pricing, baseline=options.baseline)
 
 
 def print_report(report: Report, form: str) -> None:
@@ -66,16 +67,21 @@ def print_report(report: Report, form: str) -> None:
         print_table(report, Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH))
 
 
-def _pricing(options: ReportOptions, stored: str | None) -> Pricing:
-    file = options.prices or (bundled_prices(Path(stored)) if stored else None)
-    book: PriceBook | None = load_prices(file) if file else None
+def _pricing(options: ReportOptions, meta: dict[str, Any]) -> Pricing:
+    """The book that is named, else the one the run was started with."""
+    book: PriceBook | None = None
+    name = options.prices.name if options.prices else meta["price_file"]
+    if options.prices:
+        book = load_prices(options.prices)
+    elif meta["price_book"]:
+        book = PriceBook.model_validate(meta["price_book"])
     if options.changes:
         if book is None:
             raise SuiteError(
                 "--set changes a price book, and this run has none; name one with --prices"
             )
         book = with_changes(book, _pairs(options.changes))
-    return Pricing(book, str(file) if file else None)
+    return Pricing(book, name)
 
 
 def _pairs(changes: tuple[str, ...]) -> dict[str, str]:

@@ -30,7 +30,7 @@ CREATE TABLE attempts (id INTEGER PRIMARY KEY, cell TEXT NOT NULL, problem TEXT 
 CREATE TABLE calls (attempt INTEGER NOT NULL, ordinal INTEGER NOT NULL, submitted_s REAL NOT NULL,
     started_s REAL NOT NULL, first_token_s REAL, finished_s REAL NOT NULL, input_tokens INTEGER,
     cached_tokens INTEGER, output_tokens INTEGER, reasoning_tokens INTEGER, injected_tokens INTEGER,
-    finish TEXT NOT NULL, batch_size INTEGER, PRIMARY KEY (attempt, ordinal)) WITHOUT ROWID;
+    finish TEXT NOT NULL, batch_size REAL, PRIMARY KEY (attempt, ordinal)) WITHOUT ROWID;
 CREATE TABLE pieces (attempt INTEGER NOT NULL, ordinal INTEGER NOT NULL, origin TEXT NOT NULL,
     text TEXT NOT NULL, tokens INTEGER, token_ids BLOB, PRIMARY KEY (attempt, ordinal)) WITHOUT ROWID;
 CREATE TABLE grades (attempt INTEGER NOT NULL, grader TEXT NOT NULL, version TEXT NOT NULL,

@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Protocol
 
-from costbench.errors import EngineError, RequestError
+from costbench.errors import ContextFullError, EngineError, RequestError
 from costbench.interfaces import OpenEngine
-from costbench.metering.sampler import Sampler
+from costbench.metering.sampler import Reading, Sampler
 from costbench.metering.select import meters_for
 from costbench.plan import Cell, Plan
 from costbench.policies.asking import ask
 from costbench.store import Attempt, Call, Store
 from costbench.suite import Limits
-from costbench.types import Completion, Piece, Problem, Request
+from costbench.types import Completion, Piece, Problem, Request, Solution
 
 _COMMIT_EVERY_S = 1.0
 _WARM_UP_TOKENS = 16
@@ -121,6 +121,7 @@ class _Session:
         self._aides = aides
         self._watcher = aides.watcher
         self._done: list[Attempt] = []
+        self._readings: list[Reading] = []
         self.stopped_by: str | None = None
 
     async def run_model(self, cells: list[Cell]) -> None:
@@ -163,7 +164,7 @@ class _Session:
                     f"engine:{cell.id}",
                     {
                         "latency_basis": engine.latency_basis,
-                        "gpus": engine.gpus,
+                        "gpu_uuids": list(engine.gpu_uuids),
                         "versions": dict(engine.versions),
                     },
                 )
@@ -179,8 +180,13 @@ class _Session:
             )
             for at in range(concurrency)
         ]
+
+        async def try_one(request: Request) -> None:
+            with suppress(RequestError):  # its own attempt will tell
+                await engine.generate(request)
+
         with self._store.window(None, None, "warmup"):
-            await asyncio.gather(*(engine.generate(request) for request in requests))
+            await asyncio.gather(*(try_one(request) for request in requests))
 
     async def _run_pass(self, cell: Cell, number: int, engine: OpenEngine) -> None:
         todo = iter(self._todo(cell, number))
@@ -195,8 +201,12 @@ class _Session:
         with self._store.window(cell.id, number, "whole"):
             committing = asyncio.create_task(self._commit_now_and_then(cell))
             workers = [asyncio.create_task(work()) for _ in range(cell.concurrency)]
+            working = asyncio.gather(*workers)
             try:
-                await asyncio.gather(*workers)
+                await asyncio.wait((committing, working), return_when=asyncio.FIRST_COMPLETED)
+                if committing.done():  # only ever by an error, such as a full disk
+                    committing.result()
+                await working
             finally:
                 for task in (committing, *workers):
                     task.cancel()
@@ -215,12 +225,14 @@ class _Session:
             self.commit(cell)
 
     def commit(self, cell: Cell | None = None) -> None:
-        """Store what is done, and the trace up to now."""
-        done, self._done = self._done, []
+        """Store what is done, and the trace up to now; what cannot be stored is kept for the next try."""
+        done, count = self._done, len(self._done)
         readings, faults = self._sampler.drain()
+        self._readings += readings
         self._store.add_faults(faults)
-        if done or readings:
-            self._store.add_attempts(done, readings)
+        if done or self._readings:
+            self._store.add_attempts(done, self._readings)
+        self._done, self._readings = done[count:], []
         tokens = sum(call.completion.output_tokens or 0 for a in done for call in a.calls)
         self._budget.output_tokens += tokens
         if cell is not None and done:
@@ -234,6 +246,10 @@ class _Session:
         started_s, solution, problem_found = time.monotonic(), None, None
         try:
             solution = await cell.policy.solve(problem, cell.model, calls.generate)
+        except ContextFullError as error:
+            # Cut by the context as others are by max_tokens; an error would leave the accuracy.
+            solution = calls.cut_off
+            problem_found = None if solution else str(error)
         except RequestError as error:
             problem_found = str(error)
         except EngineError:
@@ -262,8 +278,17 @@ class _Calls:
         self._seed = seed
         self._sent: list[Piece] = []
         self.made: list[Call] = []
+        self._last_request: Request | None = None
+
+    @property
+    def cut_off(self) -> Solution | None:
+        """What was written when the engine took no more; None when that was nothing."""
+        if self._last_request is None or not self._last_request.written:
+            return None
+        return Solution(pieces=self._last_request.written, finished=False)
 
     async def generate(self, request: Request) -> Completion:
+        self._last_request = request
         done = await self._engine.generate(
             request.model_copy(
                 update={

@@ -12,13 +12,14 @@ from rich.table import Table
 
 from costbench.plan import Cell, Plan
 from costbench.prices import load_prices, machine_rate
+from costbench.printable import clean
 from costbench.units import hours_from_seconds
 
 
 def print_plan(plan: Plan, *, err: bool) -> None:
     """Per group: cells, attempts, tokens at most, and what it may take; then what is skipped and why."""
     console = Console(stderr=err)
-    table = Table(title=f"{plan.suite.name} on {escape(plan.machine.label)}", title_justify="left")
+    table = Table(title=f"{plan.suite.name} on {_safe(plan.machine.label)}", title_justify="left")
     table.add_column("group", overflow="fold")
     for column in ("cells", "attempts", "tokens at most", "minutes", "USD", "download GB"):
         table.add_column(column, justify="right")
@@ -28,7 +29,7 @@ def print_plan(plan: Plan, *, err: bool) -> None:
             table.add_row(*_estimate(plan, cells))
     console.print(table)
     for skipped in plan.skipped:
-        console.print(f"skipped {escape(skipped.group)}: {escape(skipped.reason)}", soft_wrap=True)
+        console.print(f"skipped {_safe(skipped.group)}: {_safe(skipped.reason)}", soft_wrap=True)
 
 
 def _estimate(plan: Plan, cells: tuple[Cell, ...]) -> list[str]:
@@ -55,8 +56,10 @@ def print_prompts(plan: Plan) -> None:
     """The first user turn of each dataset, as it is sent."""
     console = Console()
     for name, prompt in {cell.dataset_name: cell.problems[0].prompt for cell in plan.cells}.items():
-        console.rule(escape(name), align="left")
-        console.out(prompt, highlight=False)  # neither wrapped nor read as markup
+        console.rule(_safe(name), align="left")
+        console.out(
+            clean(prompt, keep="\n\t"), highlight=False
+        )  # neither wrapped nor read as markup
 
 
 class RunScreen:
@@ -89,20 +92,20 @@ class RunScreen:
     def announce(self, folder: Path, stored: int) -> None:
         """Where the run is stored, and what it already has."""
         again = f", going on: {stored} of {self._total} attempts are there" if stored else ""
-        self._console.print(f"run folder {escape(str(folder))}{again}", soft_wrap=True)
+        self._console.print(f"run folder {_safe(str(folder))}{again}", soft_wrap=True)
         self._progress.update(self._task, completed=stored)
 
     def left_alone(self, folder: Path, differs_in: Sequence[str]) -> None:
         """An unfinished run of this suite differs in these parts, so a new one is started."""
         parts = ", ".join(differs_in)
         self._console.print(
-            f"a new run: {escape(str(folder))} is not finished, but differs in: {parts}",
+            f"a new run: {_safe(str(folder))} is not finished, but differs in: {parts}",
             soft_wrap=True,
         )
 
     def loading(self, cell: Cell) -> None:
         """A model is being loaded."""
-        self._progress.update(self._task, description=f"loading {escape(cell.model.name)}")
+        self._progress.update(self._task, description=f"loading {_safe(cell.model.name)}")
 
     def attempted(self, cell: Cell, attempts: int, output_tokens: int) -> None:
         """So many more attempts are stored."""
@@ -111,7 +114,7 @@ class RunScreen:
         self._progress.update(
             self._task,
             advance=attempts,
-            description=escape(_label(cell)),
+            description=_safe(_label(cell)),
             rate=f"{rate:,.0f} tok/s",
         )
 
@@ -120,15 +123,20 @@ class RunScreen:
         self._finished += 1
         shown = "not graded" if accuracy is None else f"accuracy {accuracy:.3f}"
         self._console.print(
-            f"[{self._finished}/{self._cells}] {escape(cell.id)}: {shown}",
+            f"[{self._finished}/{self._cells}] {clean(cell.id)}: {shown}",
             highlight=False,
             markup=False,
         )
 
     def failed(self, group: str, reason: str) -> None:
         """A group cannot go on."""
-        self._console.print(f"{escape(group)} failed: {escape(reason)}", soft_wrap=True)
+        self._console.print(f"{_safe(group)} failed: {_safe(reason)}", soft_wrap=True)
 
 
 def _label(cell: Cell) -> str:
     return cell.id.split("/", 1)[1].rsplit("/", 2)[0]
+
+
+def _safe(text: str) -> str:
+    """Neither markup nor control characters act."""
+    return escape(clean(text))

@@ -139,6 +139,16 @@ class Store:
         """Write a value of the run itself."""
         self.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
 
+    def plan_again(self, meta: dict[str, Any], cells: Sequence[PlannedCell]) -> None:
+        """Note what a resumed run's suite says now of the same cells."""
+        with self.transaction():
+            for key, value in meta.items():
+                self.set_meta(key, value)
+            self.db.executemany(
+                "UPDATE cells SET spec = ? WHERE id = ?",
+                [(json.dumps(cell.spec), cell.id) for cell in cells],
+            )
+
     def begin_session(self, environment: dict[str, Any]) -> None:
         """One process's part of the run: monotonic times are comparable within it only."""
         with self.transaction():

@@ -17,7 +17,7 @@ from pydantic import (
 from costbench.errors import PluginError, SuiteError
 from costbench.interfaces import Dataset, Engine, Grader, Policy
 from costbench.plugins import build_component
-from costbench.types import Component, Count, Frozen, Model, Name, Sampling, Share
+from costbench.types import Component, Count, Frozen, Model, Name, Sampling
 from costbench.yaml_file import MANY, ONE, YamlFile, read_yaml
 
 Seconds = Annotated[float, Field(gt=0)]
@@ -166,9 +166,6 @@ class Limits(Frozen):
 class Decision(Frozen):
     """What a reader wants to decide by."""
 
-    accuracy_at_least: Share | None = None
-    p95_latency_s: Seconds | None = None
-    usd_per_wrong_answer: Annotated[float, Field(ge=0)] | None = None
     equivalence_margin: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Two costs within this share of each other count as the same."""
 

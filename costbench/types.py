@@ -23,7 +23,7 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=
 """A name that can stand in a cell id and in a path."""
 Count = Annotated[int, Field(ge=1, strict=True)]
 """Strict: `yes` and 1.0 are not counts."""
-Share = Annotated[float, Field(ge=0, le=1)]
+Marker = Annotated[str, Field(min_length=1)]
 
 
 class Frozen(BaseModel):
@@ -54,9 +54,9 @@ class Problem(Frozen):
 class Thinking(Frozen):
     """How a model marks its thinking; policies write these, never literals of their own."""
 
-    open: str = "<think>"
-    close: str = "</think>"
-    wait: str = "Wait"
+    open: Marker = "<think>"
+    close: Marker = "</think>"
+    wait: Marker = "Wait"
     """Written in place of a suppressed end of thinking (s1, arXiv 2501.19393)."""
     answer_prefix: str = "\n\nThe answer is \\boxed{"
     """Written after a forced end of thinking, so that the model answers at once."""
@@ -135,7 +135,8 @@ class Completion(Frozen):
     started_s: float
     first_token_s: float | None
     finished_s: float
-    batch_size: int | None = None
+    batch_size: float | None = None
+    """Rows answered together, on average over this one's steps."""
 
     @property
     def output_tokens(self) -> int | None:
@@ -181,6 +182,10 @@ class Grade(Frozen):
     reason: str | None = None
 
 
+GPU_SCOPE = "gpu_device"
+"""The scope of meters that count GPUs one by one, in domains called "gpu:UUID"."""
+
+
 class MeterFacts(Frozen):
     """What a meter's joules are: how they came about and what they cover."""
 
@@ -195,6 +200,6 @@ class MeterFacts(Frozen):
     settle_s: float
     """How long after a moment the counter has surely moved past it."""
     headline: tuple[str, ...]
-    """Domains that add up to the energy of the work; others are shown beside it."""
+    """Domains that add up to the energy of the work; of GPUs only those count that the engine used."""
     reasons: tuple[str, ...] = ()
     """Doubts that hold for every window of this meter."""

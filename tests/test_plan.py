@@ -418,7 +418,7 @@ def test_identity_is_stable_and_ignores_prices_limits_and_the_order_of_keys(
     assert plan_of(tree, sort_keys=True).identity == identity
     del tree["prices"]
     tree["limits"] = {"wall_s": 5}
-    tree["decision"] = {"accuracy_at_least": 0.5}
+    tree["decision"] = {"equivalence_margin": 0.5}
     assert plan_of(tree).identity == identity
 
 

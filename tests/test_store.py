@@ -84,12 +84,16 @@ def test_the_newest_run_is_found_and_names_are_not_reused(tmp_path: Path) -> Non
         find_run(None, tmp_path)
     now = datetime.datetime(2026, 11, 20, 12, tzinfo=datetime.UTC)
     first = new_run_folder(tmp_path, "math", now)
-    Store.create(first, META).db.close()
+    Store.create(first, META).__exit__()
     second = new_run_folder(tmp_path, "math", now)
     assert second != first
+    Store.create(second, META).__exit__()
     later = new_run_folder(tmp_path, "a-suite", now + datetime.timedelta(days=1))
-    Store.create(later, META).db.close()
+    Store.create(later, META).__exit__()
     assert next(run_folders(tmp_path)) == later
+    evening = new_run_folder(tmp_path, "math", now.replace(hour=21))
+    Store.create(evening, META).__exit__()
+    assert list(run_folders(tmp_path)) == [later, evening, second, first]
     assert find_run(first.name, tmp_path) == first
     with pytest.raises(StoreError, match="no run folder; look in"):
         find_run("nothing", tmp_path)

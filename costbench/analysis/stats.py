@@ -92,6 +92,14 @@ def percentile_interval(
     return low, high
 
 
+def rarest_rate(problems: int) -> float:
+    """The highest rate of something that was seen on none of `problems`: 1 - (1 - confidence)^(1/n).
+
+    One-sided; the exact form of the rule of three (Clopper and Pearson 1934).
+    """
+    return 1.0 - float((1.0 - CONFIDENCE) ** (1 / problems))
+
+
 def cost_per_correct(
     cost: Floats,
     correct: Floats,
@@ -101,8 +109,7 @@ def cost_per_correct(
 ) -> Estimate:
     """Cost of all attempts over the number correct (a ratio of sums, tables by problem and pass).
 
-    With nothing correct there is no figure, but a lower bound: with no success on n problems the success rate
-    is at most 1 - (1 - confidence)^(1/n), one-sided (the exact form of the rule of three).
+    With nothing correct there is no figure, but a lower bound, from the highest success rate that fits.
     """
     if np.isnan(cost).any():
         return Estimate(None, reason="not_measured")
@@ -111,8 +118,7 @@ def cost_per_correct(
     problems = int((attempts.sum(axis=1) > 0).sum())
     if problems == 0 or attempts.sum() <= 0:
         return Estimate(None, reason="no_attempts")
-    highest_rate = 1 - (1 - CONFIDENCE) ** (1 / problems)
-    bound = float(cost.sum() / attempts.sum() / highest_rate)
+    bound = float(cost.sum() / attempts.sum() / rarest_rate(problems))
     return Estimate(None, low=bound, reason="none_correct")
 
 

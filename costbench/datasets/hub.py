@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from costbench.datasets.prompting import DEFAULT_TEMPLATE, Template, fill
-from costbench.errors import SuiteError
+from costbench.errors import SuiteError, first_line
 from costbench.types import Component, Problem
 
 
@@ -55,22 +55,34 @@ class Hub(Component):
                 self.path, self.config, split=self.split, revision=self.revision
             )
         except (OSError, ValueError, RuntimeError) as error:
-            reason = str(error).strip().splitlines()[0]
-            raise SuiteError(f"dataset {self.path}: cannot be loaded: {reason}") from error
+            raise SuiteError(
+                f"dataset {self.path}: cannot be loaded: {first_line(error)}"
+            ) from error
 
     def _problem(self, number: int, row: dict[str, Any]) -> Problem:
-        question, answer = str(row[self.question]), str(row[self.answer])
-        if self.answer_after is not None:
-            _, mark, answer = answer.rpartition(self.answer_after)
-            if not mark:
-                raise SuiteError(
-                    f"dataset {self.path}: row {number} has no {self.answer_after!r} in {self.answer!r}"
-                )
+        question = str(row[self.question])
         level = row.get(self.level) if self.level else None
         return Problem(
             id=f"{self.split}-{number:05d}",
             question=question,
             prompt=fill(self.prompt, question),
-            answer=answer.strip(),
+            answer=self._reference(number, row[self.answer]),
             level=level if isinstance(level, int) else None,
         )
+
+    def _reference(self, number: int, answer: object) -> str | None:
+        if answer is None:
+            return None
+        if not isinstance(answer, str | int | float):
+            raise SuiteError(
+                f"dataset {self.path}: row {number}: {self.answer!r} holds a "
+                f"{type(answer).__name__}, not one answer; name another column with `answer:`"
+            )
+        text = str(answer)
+        if self.answer_after is not None:
+            _, mark, text = text.rpartition(self.answer_after)
+            if not mark:
+                raise SuiteError(
+                    f"dataset {self.path}: row {number} has no {self.answer_after!r} in {self.answer!r}"
+                )
+        return text.strip()

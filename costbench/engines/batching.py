@@ -13,7 +13,7 @@ from transformers import GenerationConfig
 
 from costbench.engines.rendering import Rendered, Renderer
 from costbench.engines.rows import EachRowEndsByItself, Row
-from costbench.errors import EngineError, RequestError
+from costbench.errors import ContextFullError, EngineError
 from costbench.types import Completion, LatencyBasis, Model, Request, Sampling
 
 _GATHER_S = 0.005
@@ -30,7 +30,6 @@ class _Pending:
     future: asyncio.Future[Completion]
     loop: asyncio.AbstractEventLoop
     started_s: float = 0.0
-    batch_size: int = 0
 
     def resolve(self, completion: Completion) -> None:
         self.loop.call_soon_threadsafe(_set_result, self.future, completion)
@@ -46,7 +45,10 @@ class Batcher:
 
     def __init__(self, model: Any, tokenizer: Any, described: Model, max_batch_size: int) -> None:
         self._model = model
-        self._renderer = Renderer(tokenizer, described.thinking)
+        defaults = model.generation_config
+        self._renderer = Renderer(tokenizer, described.thinking, defaults.eos_token_id)
+        # Whatever else it holds (a repetition penalty, min_p) would fill the gaps of our settings unseen.
+        model.generation_config = GenerationConfig()
         self._max_batch_size = max_batch_size
         self._context = int(getattr(model.config, "max_position_embeddings", 1 << 30))
         self._waiting: queue.Queue[_Pending | None] = queue.Queue()
@@ -54,7 +56,7 @@ class Batcher:
         self._broken: EngineError | None = None
         self._closing = threading.Event()
         self.versions = {"torch": torch.__version__, "transformers": transformers.__version__}
-        self.gpus = 1 if model.device.type == "cuda" else 0
+        self.gpu_uuids = _gpu_uuids(model.device)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -72,7 +74,7 @@ class Batcher:
         rendered = self._renderer.render(request)
         room = self._context - len(rendered.prompt_ids)
         if room < 1:
-            raise RequestError(
+            raise ContextFullError(
                 f"the prompt has {len(rendered.prompt_ids)} tokens, the model's context {self._context}"
             )
         row = Row(rendered.prompt_ids, min(request.max_tokens, room), rendered.stop_ids)
@@ -115,7 +117,7 @@ class Batcher:
         by_row = {id(pending.row): pending for pending in batch}
         started_s = time.monotonic()
         for pending in batch:
-            pending.started_s, pending.batch_size = started_s, len(batch)
+            pending.started_s = started_s
 
         def hand_over(row: Row, now_s: float) -> None:
             pending = by_row[id(row)]
@@ -159,6 +161,7 @@ class Batcher:
     def _settings(self, sampling: Sampling) -> dict[str, Any]:
         settings: dict[str, Any] = {
             "pad_token_id": self._renderer.pad_id,
+            "eos_token_id": sorted(self._renderer.end_ids),
             "use_cache": True,
             "do_sample": sampling.temperature > 0,
         }
@@ -185,8 +188,14 @@ class Batcher:
             started_s=pending.started_s,
             first_token_s=row.first_token_s,
             finished_s=finished_s,
-            batch_size=pending.batch_size,
+            batch_size=row.mean_batch_size,
         )
+
+
+def _gpu_uuids(device: torch.device) -> tuple[str, ...]:
+    if device.type != "cuda":
+        return ()
+    return (f"GPU-{torch.cuda.get_device_properties(device).uuid}",)
 
 
 def _drawn_alike(one: Sampling | None, other: Sampling | None) -> bool:

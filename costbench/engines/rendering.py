@@ -26,12 +26,15 @@ class Renderer:
     does not always give the same tokens.
     """
 
-    def __init__(self, tokenizer: Any, thinking: Thinking) -> None:
+    def __init__(
+        self, tokenizer: Any, thinking: Thinking, more_ends: int | list[int] | None = None
+    ) -> None:
+        """`more_ends` are ends of turn that the model's own generation settings name."""
         self._tokenizer = tokenizer
         self._close = thinking.close
         self._close_ids = self._encode(thinking.close)
         self._prompts: dict[str, list[int]] = {}
-        self.end_ids = frozenset(_ids(tokenizer.eos_token_id))
+        self.end_ids = frozenset((*_ids(tokenizer.eos_token_id), *_ids(more_ends)))
         self.pad_id = int(
             tokenizer.pad_token_id if tokenizer.pad_token_id is not None else min(self.end_ids)
         )

@@ -21,8 +21,15 @@ class Row:
     stop_ids: tuple[tuple[int, ...], ...]
     """Each stop marker as the token ids that end it."""
     tokens: list[int] = field(default_factory=list)
+    rows_alongside: int = 0
+    """Rows that were being answered in each of its steps, itself included, summed up."""
     first_token_s: float | None = None
     finish: Finish | None = None
+
+    @property
+    def mean_batch_size(self) -> float:
+        """Rows that shared its steps, on average."""
+        return self.rows_alongside / max(1, len(self.tokens))
 
     def accept(self, token: int, now_s: float, end_ids: frozenset[int]) -> bool:
         """Take one sampled token; True when it was the row's last."""
@@ -70,8 +77,12 @@ class EachRowEndsByItself(StoppingCriteria):
         del scores, kwargs
         tokens = input_ids[:, -1].tolist()
         now_s = time.monotonic()
+        live = sum(row.finish is None for row in self._rows)
         for row, token in zip(self._rows, tokens, strict=True):
-            if row.finish is None and row.accept(token, now_s, self._end_ids):
+            if row.finish is not None:
+                continue
+            row.rows_alongside += live
+            if row.accept(token, now_s, self._end_ids):
                 self._on_done(row, now_s)
         closing = self._closing.is_set()  # nobody waits for the rest any more
         done = [closing or row.finish is not None for row in self._rows]

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from costbench.allocator import keep_freed_memory
 from costbench.engines.batching import Batcher
 from costbench.engines.model_files import resolve_model
-from costbench.errors import EngineError
+from costbench.errors import EngineError, first_line
 from costbench.interfaces import OpenEngine
 from costbench.types import Component, Count, Model
 
@@ -54,14 +54,14 @@ class TransformersEngine(Component):
             loaded: Any = AutoModelForCausalLM.from_pretrained(
                 str(path), revision=revision, dtype=dtype, use_safetensors=True
             )
+            loaded = loaded.to(device).eval()
         except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
-            reason = str(error).strip().splitlines()[0]
             raise EngineError(
-                f"model {model.name} ({model.path}) cannot be loaded: {reason}"
+                f"model {model.name} ({model.path}) cannot be loaded: {first_line(error)}"
             ) from error
         if tokenizer.chat_template is None:
             raise EngineError(f"model {model.name} ({model.path}) has no chat template")
-        return loaded.to(device).eval(), tokenizer
+        return loaded, tokenizer
 
     def _device(self, cuda: bool) -> str:
         if self.device == "cuda" and not cuda:

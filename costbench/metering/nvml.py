@@ -1,21 +1,21 @@
 """NVIDIA GPUs through NVML's cumulative energy counter (package nvidia-ml-py, imported as pynvml)."""
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, Literal
 
 from costbench.errors import MeterError
-from costbench.types import Component, MeterFacts
+from costbench.types import GPU_SCOPE, Component, MeterFacts
 
 _JOULES_PER_MILLIJOULE = 1e-3
 _POLL_S = 0.02
 
 
 class NvmlMeter(Component):
-    """Energy of each GPU this process may use, as the driver counts it (Volta and newer).
+    """Energy of each GPU of this machine, as the driver counts it (Volta and newer).
 
-    Devices are told apart by UUID: NVML's order is not CUDA's.
+    All of them, told apart by UUID: which ones an engine worked on is known only afterwards, and an index
+    in CUDA_VISIBLE_DEVICES need not be NVML's.
     """
 
     kind: Literal["nvml"] = "nvml"
@@ -30,7 +30,7 @@ class NvmlMeter(Component):
         except pynvml.NVMLError as error:
             raise MeterError(f"NVML: {error}; is an NVIDIA driver installed here?") from error
         try:
-            yield _Open(pynvml, _visible_devices(pynvml))
+            yield _Open(pynvml, _devices(pynvml))
         finally:
             with suppress(pynvml.NVMLError):  # a driver that is gone needs no goodbye
                 pynvml.nvmlShutdown()
@@ -39,14 +39,14 @@ class NvmlMeter(Component):
 class _Open:
     def __init__(self, nvml: Any, devices: Mapping[str, Any]) -> None:
         if not devices:
-            raise MeterError("NVML: no GPU that this process may use")
+            raise MeterError("NVML: no GPU on this machine")
         self._nvml = nvml
         self._devices = devices
         self.facts = MeterFacts(
             name="nvml",
             provenance="measured",
             method="counter_interpolated",
-            scope="gpu_device",
+            scope=GPU_SCOPE,
             period_s=_POLL_S,
             settle_s=1.0,
             headline=tuple(devices),
@@ -54,43 +54,29 @@ class _Open:
         self.read()  # a counter that is not supported is better told now than in every reading
 
     def read(self) -> Mapping[str, float | None]:
-        """Joules by "gpu:UUID"; raises MeterError when the driver refuses."""
-        try:
-            return {
-                domain: self._nvml.nvmlDeviceGetTotalEnergyConsumption(device)
-                * _JOULES_PER_MILLIJOULE
-                for domain, device in self._devices.items()
-            }
-        except self._nvml.NVMLError as error:
-            raise MeterError(f"NVML: energy counter: {error}") from error
+        """Joules by "gpu:UUID", None for one that cannot be read now; raises MeterError when none can."""
+        joules: dict[str, float | None] = {}
+        refusal: Exception | None = None
+        for domain, device in self._devices.items():
+            try:
+                count = self._nvml.nvmlDeviceGetTotalEnergyConsumption(device)
+                joules[domain] = count * _JOULES_PER_MILLIJOULE
+            except self._nvml.NVMLError as error:
+                joules[domain], refusal = None, error
+        if refusal and not any(value is not None for value in joules.values()):
+            raise MeterError(f"NVML: energy counter: {refusal}") from refusal
+        return joules
 
 
-def _visible_devices(nvml: Any) -> dict[str, Any]:
-    """Handles by domain, only those that CUDA_VISIBLE_DEVICES leaves (by UUID, or by index in PCI order)."""
+def _devices(nvml: Any) -> dict[str, Any]:
+    """Handles by domain."""
     try:
         handles = [nvml.nvmlDeviceGetHandleByIndex(at) for at in range(nvml.nvmlDeviceGetCount())]
-        by_uuid = {_text(nvml.nvmlDeviceGetUUID(handle)): handle for handle in handles}
+        return {f"gpu:{_text(nvml.nvmlDeviceGetUUID(handle))}": handle for handle in handles}
     except nvml.NVMLError as error:
         raise MeterError(
             f"NVML: {error}; does nvidia-smi list every GPU of this machine?"
         ) from error
-    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
-    uuids = list(by_uuid) if chosen is None else _chosen(chosen, list(by_uuid))
-    return {f"gpu:{uuid}": by_uuid[uuid] for uuid in uuids}
-
-
-def _chosen(names: str, uuids: list[str]) -> list[str]:
-    """What CUDA makes of such a list: everything from the first unknown device on is left out."""
-    found: list[str] = []
-    for name in (part.strip() for part in names.split(",")):
-        if name.isdecimal():
-            matches = uuids[int(name) :][:1]
-        else:
-            matches = [uuid for uuid in uuids if name and uuid.startswith(name)][:1]
-        if not matches:
-            break
-        found += matches
-    return found
 
 
 def _text(value: str | bytes) -> str:

@@ -30,7 +30,9 @@ class BudgetForcing(Component):
         written: tuple[Piece, ...] = ()
         left, waits = self.budget, self.waits
         thought = await self._think(problem, model, generate, (), left)
-        while waits and thought.finish == "stop" and (left := left - _tokens(thought)) > 0:
+        while (
+            waits and thought.finish == "stop" and (left := left - (thought.output_tokens or 0)) > 0
+        ):
             written += (thought.sampled, Piece(text=model.thinking.wait, origin="injected"))
             thought = await self._think(problem, model, generate, written, left)
             waits -= 1
@@ -70,7 +72,3 @@ def _forced_end(thought: str, model: Model) -> str:
     """The model's own end marker on a line of its own, and the beginning of the answer."""
     line_break = "" if thought.endswith("\n") else "\n"
     return f"{line_break}{model.thinking.close}{model.thinking.answer_prefix}"
-
-
-def _tokens(completion: Completion) -> int:
-    return completion.sampled.tokens or 0

@@ -14,6 +14,7 @@ from costbench.records import CellRecord, RunRecord
 from costbench.report.cells import cell_report
 from costbench.report.comparisons import compare_cells
 from costbench.report.contract import CellReport, Report, SkippedGroup
+from costbench.report.energy import gpu_uuids
 from costbench.report.figures import CellFigures, PricedCell
 from costbench.report.frontier import place_on_frontier
 
@@ -65,7 +66,7 @@ def _comparable(run: RunRecord) -> list[list[CellRecord]]:
     """Cells that may be compared: one group, one dataset."""
     found: dict[tuple[str, str], list[CellRecord]] = defaultdict(list)
     for record in run.cells:
-        found[record.spec["group"], record.spec["dataset_sha256"]].append(record)
+        found[record.spec["group"], record.spec["dataset"]].append(record)
     return list(found.values())
 
 
@@ -77,7 +78,7 @@ def _figures(
     resampling = Resampling.draw(members[0].problems, rng)
     figures = []
     for record in members:
-        gpus = int(run.meta.get(f"engine:{record.id}", {}).get("gpus", 0))
+        gpus = len(gpu_uuids(run, record))
         rate: Rate | None = machine_rate(book, machine, gpus)
         priced = PricedCell(record, rate, book, gpus)
         figures.append(CellFigures(run, priced, resampling, deepcopy(rng)))  # and the same passes

@@ -20,7 +20,8 @@ from costbench.report.contract import (
     WindowFacts,
     Windows,
 )
-from costbench.report.doubts import caveats_of, energy_reasons, quality_of
+from costbench.report.doubts import caveats_of, energy_reasons, quality_of, unknown_energy
+from costbench.report.energy import CellEnergy
 from costbench.report.figures import CellFigures, PricedCell
 from costbench.units import kwh_from_joules
 
@@ -34,7 +35,7 @@ def cell_report(figures: CellFigures, place: dict[FrontierMetric, OnFrontier]) -
     joules, duration_s = figures.energy.joules, sum(w.duration_s for w in record.windows)
     output = record.columns["output_tokens"]
     reasons = energy_reasons(figures.energy, duration_s)
-    money, carbon = _money_facts(priced), _carbon_facts(priced, joules)
+    money, carbon = _money_facts(priced), _carbon_facts(priced, figures.energy)
     return CellReport(
         cell=record.id,
         group=spec["group"],
@@ -57,6 +58,8 @@ def cell_report(figures: CellFigures, place: dict[FrontierMetric, OnFrontier]) -
         truncated=outcomes[TRUNCATED],
         ungraded=outcomes[UNGRADED],
         errors=outcomes[ERROR],
+        grader=record.grader[0],
+        grader_version=record.grader[1],
         accuracy=to_e(figures.accuracy()),
         output_tokens=to_e(figures.mean(figures.tokens("output_tokens"))),
         reasoning_tokens=to_e(figures.mean(figures.tokens("reasoning_tokens"))),
@@ -138,11 +141,14 @@ def _money_facts(priced: PricedCell) -> MoneyFacts:
     )
 
 
-def _carbon_facts(priced: PricedCell, joules: float | None) -> MoneyFacts:
+def _carbon_facts(priced: PricedCell, energy: CellEnergy) -> MoneyFacts:
     grid = priced.book.grid if priced.book else None
-    if grid is None or joules is None:
-        reason = "no_grid_intensity" if grid is None else "no_meter"
-        return MoneyFacts(provenance="unavailable", method=None, reasons=(reason,))
+    if grid is None:
+        reasons: tuple[str, ...] = ("no_grid_intensity",)
+    else:
+        reasons = unknown_energy(energy)
+    if grid is None or reasons:
+        return MoneyFacts(provenance="unavailable", method=None, reasons=reasons)
     return MoneyFacts(
         provenance="assumed",
         method="energy_x_grid_intensity",

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from costbench.analysis.compare import resampled_ratio, verdict
-from costbench.analysis.stats import Estimate, percentile_interval
+from costbench.analysis.stats import Estimate, percentile_interval, rarest_rate
 from costbench.report.cells import to_e
 from costbench.report.contract import Comparison, E
 from costbench.report.figures import CellFigures
@@ -81,8 +81,12 @@ def _accuracy_difference(candidate: CellFigures, base: CellFigures) -> Estimate:
     mine, other = candidate.accuracy(), base.accuracy()
     if mine.value is None or other.value is None:
         return Estimate(None, reason="nothing_graded")
+    difference = mine.value - other.value
     low, high = percentile_interval(candidate.draws.accuracy - base.draws.accuracy)
-    return Estimate(mine.value - other.value, low, high)
+    if low is not None and low == high:  # alike on every problem seen, but the next may differ
+        unseen = rarest_rate(candidate.record.problems)
+        low, high = max(-1.0, difference - unseen), min(1.0, difference + unseen)
+    return Estimate(difference, low, high)
 
 
 def _sign(difference: Estimate) -> str:

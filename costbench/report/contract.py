@@ -120,6 +120,8 @@ class CellReport(Frozen):
     truncated: int
     ungraded: int
     errors: int
+    grader: str
+    grader_version: str
     accuracy: E
     output_tokens: E
     reasoning_tokens: E

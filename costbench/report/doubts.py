@@ -14,14 +14,20 @@ _FEW_PROBLEMS = 30
 def energy_reasons(energy: CellEnergy, duration_s: float) -> tuple[str, ...]:
     """What limits the trust in a cell's joules (thresholds: docs/measurement.md)."""
     resumed = ("resumed",) if energy.sessions > 1 else ()
-    if energy.provenance == "unavailable":
-        return ("no_meter", *resumed)
-    if energy.joules is None:
-        return ("energy_uncovered", *energy.meter_reasons, *resumed)
+    unknown = unknown_energy(energy)
+    if unknown:
+        return (*unknown, *energy.meter_reasons, *resumed)
     short: tuple[str, ...] = ()
     if duration_s < _LOW_RESOLUTION_S:
         short = ("unreliable_window",) if duration_s < _UNRELIABLE_S else ("low_resolution",)
     return ("protocol_quick", *energy.meter_reasons, *short, *resumed)
+
+
+def unknown_energy(energy: CellEnergy) -> tuple[str, ...]:
+    """Why a cell's joules are not known; empty where they are."""
+    if energy.joules is not None:
+        return ()
+    return ("no_meter",) if energy.provenance == "unavailable" else ("energy_uncovered",)
 
 
 def quality_of(reasons: tuple[str, ...]) -> Quality:
@@ -34,15 +40,15 @@ def quality_of(reasons: tuple[str, ...]) -> Quality:
 def caveats_of(record: CellRecord, energy: tuple[str, ...], *others: str) -> tuple[str, ...]:
     """All doubts about a cell, energy's first."""
     outcomes, attempts = record.columns["outcome"], max(1, record.attempts)
-    planned = record.problems * int(record.spec["sampling"]["samples_per_problem"])
+    passes = int(record.spec["sampling"]["samples_per_problem"])
     found = [*energy, *others]
     if np.isin(outcomes, (UNGRADED, ERROR)).sum() / attempts > _MANY_UNGRADED:
         found.append("many_ungraded")
     if (outcomes == TRUNCATED).sum() / attempts > _MANY_TRUNCATED:
         found.append("many_truncated")
-    if record.attempts < planned:
+    if record.attempts < record.problems * passes:
         found.append("incomplete")
-    if int(record.spec["sampling"]["samples_per_problem"]) == 1:
+    if record.passes == 1:
         found.append("one_pass")
     if record.problems < _FEW_PROBLEMS:
         found.append("few_problems")

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from costbench.metering.trace import total_joules, window_joules
 from costbench.records import CellRecord, RunRecord, Window
-from costbench.types import MeterFacts, Provenance
+from costbench.types import GPU_SCOPE, MeterFacts, Provenance
 
 _STRONGEST_FIRST: tuple[Provenance, ...] = (
     "measured", "attributed", "modelled", "assumed", "imported", "unavailable",
@@ -39,7 +39,8 @@ def measure_cell(run: RunRecord, record: CellRecord) -> CellEnergy:
     parts = [
         (window, headline_meter(run.meters.get(window.session, ()))) for window in record.windows
     ]
-    domains = [_domains(run, window, facts) for window, facts in parts]
+    uuids = gpu_uuids(run, record)
+    domains = [_domains(run, window, facts, uuids) for window, facts in parts]
     totals = [total_joules(found) for found in domains]
     facts = [found for _, found in parts]
     return CellEnergy(
@@ -58,11 +59,22 @@ def headline_meter(meters: tuple[MeterFacts, ...]) -> MeterFacts | None:
     return min(meters, key=lambda found: _STRONGEST_FIRST.index(found.provenance), default=None)
 
 
-def _domains(run: RunRecord, window: Window, facts: MeterFacts | None) -> dict[str, float | None]:
+def gpu_uuids(run: RunRecord, record: CellRecord) -> tuple[str, ...]:
+    """The GPUs the cell's engine worked on."""
+    return tuple(run.meta.get(f"engine:{record.id}", {}).get("gpu_uuids", ()))
+
+
+def _domains(
+    run: RunRecord, window: Window, facts: MeterFacts | None, uuids: tuple[str, ...]
+) -> dict[str, float | None]:
+    """Joules of what worked: of GPUs only those of the engine, whatever others the meter sees."""
     if facts is None:
         return {}
+    domains = facts.headline
+    if facts.scope == GPU_SCOPE:
+        domains = tuple(f"gpu:{uuid}" for uuid in uuids)
     trace = run.traces.get(window.session, {})
-    return window_joules(trace, facts.headline, window.start_s, window.end_s)
+    return window_joules(trace, domains, window.start_s, window.end_s)
 
 
 def _sum_domains(windows: list[dict[str, float | None]]) -> dict[str, float | None]:

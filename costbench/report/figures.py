@@ -1,6 +1,6 @@
 """All estimates of one cell, from tables of attempts by problem and pass."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -10,6 +10,7 @@ from costbench.analysis.stats import (
     Estimate,
     Resampling,
     cost_per_correct,
+    rarest_rate,
     ratio_estimate,
     table_of,
 )
@@ -59,9 +60,8 @@ class CellFigures:
         self.basis = run.meta.get(f"engine:{record.id}", {}).get("latency_basis", "client")
         self.energy: CellEnergy = measure_cell(run, record)
         self.resampling = resampling
-        passes = max(1, int(record.spec["sampling"]["samples_per_problem"]))
-        self._shape = (record.problems, passes)
-        self._passes = resampling.passes(passes, rng)
+        self._shape = (record.problems, record.passes)
+        self._passes = resampling.passes(record.passes, rng)
 
     @cached_property
     def outcomes(self) -> Floats:
@@ -126,7 +126,11 @@ class CellFigures:
         found = ratio_estimate(self.correct, self.graded, self.resampling)
         if found.value is None:
             return Estimate(None, reason="nothing_graded")
-        return found
+        # Resamples of problems that are all alike are all alike, but the next problem may not be.
+        unseen = rarest_rate(int((self.graded.sum(axis=1) > 0).sum()))
+        if found.value == 0:
+            return replace(found, high=unseen)
+        return replace(found, low=1 - unseen) if found.value == 1 else found
 
     def per_correct(self, table: Floats) -> Estimate:
         """Cost of all attempts over the number correct."""

@@ -6,13 +6,14 @@ from costbench.errors import StoreError
 from costbench.report.contract import Report
 from costbench.report.csv import render_csv
 from costbench.report.markdown import render_markdown
-from costbench.report.plot_data import XAxis
+from costbench.report.plot_data import XAxis, known_axis
 
 
-def write_report(report: Report, folder: Path, *, x: XAxis, pareto: bool) -> list[Path]:
+def write_report(report: Report, folder: Path, *, x: XAxis | None, pareto: bool) -> list[Path]:
     """Write report.json, report.md and table.csv, and with `pareto` the plot as pareto.svg and .png.
 
-    Raises StoreError where the folder cannot be written, CostbenchError where `x` is not known.
+    Without `x` the plot takes the first cost that is known. Raises StoreError where the folder cannot be
+    written, CostbenchError where `x` is not known.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -20,14 +21,14 @@ def write_report(report: Report, folder: Path, *, x: XAxis, pareto: bool) -> lis
         raise StoreError(
             f"{folder}: cannot be made: {error.strerror}; name another with --out"
         ) from error
-    plots = _plots(report, folder, x) if pareto else []
     texts = {
         "report.json": report.model_dump_json(indent=2) + "\n",
-        "report.md": render_markdown(report, plots[0].name if plots else None),
         "table.csv": render_csv(report),
     }
     written = [_write(folder / name, text) for name, text in texts.items()]
-    return [*written, *plots]
+    plots = _plots(report, folder, x or known_axis(report)) if pareto else []
+    page = render_markdown(report, plots[0].name if plots else None)
+    return [*written, _write(folder / "report.md", page), *plots]
 
 
 def _plots(report: Report, folder: Path, x: XAxis) -> list[Path]:

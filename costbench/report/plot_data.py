@@ -80,6 +80,13 @@ def scale_of(report: Report, x: XAxis) -> Scale:
     return wording.fitting(costs, _SCALES[x])
 
 
+def known_axis(report: Report) -> XAxis:
+    """The first cost that any cell has a figure for, money before energy before tokens."""
+    axes: tuple[XAxis, ...] = ("usd", "joules", "tokens")
+    known = (x for x in axes if any(_COST[x](cell).value for cell in report.cells))
+    return next(known, axes[0])
+
+
 def panels(report: Report, x: XAxis, scale: Scale) -> tuple[Panel, ...]:
     """A panel per group and dataset that has a point to show."""
     title = f"{_NAMES[x]} {scale.per('attempt', 'attempts')} (log scale)"

@@ -184,5 +184,5 @@ def _rent(price: dict[str, Any]) -> str:
 def _grid(grid: dict[str, Any]) -> str:
     return (
         f"grid {wording.number(grid['gco2e_per_kwh'])} gCO2e/kWh, "
-        f"{grid['place']} {grid['year']} ({grid['source']})"
+        f"{grid['place']}{' ' + str(grid['year']) if grid['year'] else ''} ({grid['source']})"
     )

@@ -33,6 +33,15 @@ def test_rows_become_problems_with_the_answer_behind_its_mark(folder: Path) -> N
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_no_answer_is_none_and_a_list_is_refused(folder: Path) -> None:
+    rows = [{"question": "Why?", "answer": None, "answers": ["2"]}]
+    (folder / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert [problem.answer for problem in Hub(path=str(folder)).load()] == [None]
+    with pytest.raises(SuiteError, match="row 0: 'answers' holds a list, not one answer"):
+        list(Hub(path=str(folder), answer="answers").load())
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -97,34 +97,15 @@ def test_a_window_of_two_gpus_has_their_power_times_its_time(library):
     assert found["faults"] == []
 
 
-@pytest.mark.parametrize(
-    ("visible", "devices"),
-    [
-        ("0", [A]),
-        ("1", [B]),
-        ("1,0", [A, B]),
-        (B, [B]),
-        ("GPU-bbbb", [B]),
-        (f"{B},{A}", [A, B]),
-        ("0,-1,1", [A]),  # as CUDA has it: what follows an unknown device is not used
-        ("0,9", [A]),
-    ],
-)
-def test_only_devices_that_cuda_may_use_are_measured(library, visible, devices):
+@pytest.mark.parametrize("visible", ["1", B, ""])
+def test_all_gpus_are_read_whatever_index_cuda_knows_them_by(library, visible):
     found = run(library, OPEN, CUDA_VISIBLE_DEVICES=visible)
-    assert sorted(found["domains"]) == [f"gpu:{uuid}" for uuid in devices]
-    assert found["joules"].keys() == set(found["domains"])
-
-
-@pytest.mark.parametrize("visible", ["", "-1", "7", "MIG-aaaaaaaa", "GPU-cccc"])
-def test_no_visible_device_is_a_reason_and_no_measurement(library, visible):
-    found = run(library, OPEN, CUDA_VISIBLE_DEVICES=visible)
-    assert found == {"refused": "NVML: no GPU that this process may use"}
+    assert sorted(found["joules"]) == sorted(found["domains"]) == [f"gpu:{A}", f"gpu:{B}"]
 
 
 def test_a_machine_without_gpus_is_refused_in_a_sentence(library):
     found = run(library, OPEN, FAKE_NVML_GPUS="0")
-    assert found == {"refused": "NVML: no GPU that this process may use"}
+    assert found == {"refused": "NVML: no GPU on this machine"}
 
 
 def test_without_the_library_the_meter_says_what_to_look_for(tmp_path):

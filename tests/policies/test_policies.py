@@ -136,7 +136,8 @@ def test_a_row_is_handed_over_when_it_ends_not_when_its_batch_does() -> None:
             for limit in (2, 120)
         ]
         short, long = await asyncio.gather(*(engine.generate(request) for request in requests))
-        assert short.batch_size == long.batch_size == 2
+        assert short.batch_size == 2
+        assert 1 < long.batch_size < 1.1  # alone for nearly all of its steps
         assert short.output_tokens == 2
         assert short.finish == "length"
         assert short.finished_s < long.finished_s

@@ -162,6 +162,8 @@ def cell(
         truncated=truncated,
         ungraded=0,
         errors=0,
+        grader="math",
+        grader_version="math-1+math-verify-0.9.0",
         accuracy=around(accuracy, 0.018) if accuracy else E(value=0.0, low=0.0, high=0.0),
         output_tokens=around(tokens, 0.6 + tokens / 80),
         reasoning_tokens=around(tokens * 0.8, 1.1),

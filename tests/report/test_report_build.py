@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -544,7 +544,10 @@ def test_a_variant_is_compared_with_the_baseline_problem_by_problem(compared):
     assert [tokens.ratio.value, tokens.ratio.low, tokens.ratio.high] == pytest.approx([0.5] * 3)
     assert tokens.verdict == "lower"
     right = found["accuracy"]
-    assert (right.difference.value, right.difference.low, right.difference.high) == (0, 0, 0)
+    unseen = 1 - 0.05 ** (1 / 4)  # alike on all four problems: the next may still differ
+    difference = right.difference
+    assert (difference.low, difference.high) == pytest.approx((-unseen, unseen))
+    assert difference.value == 0
     assert right.verdict == "inconclusive"
     ratio = run.seconds(half) / run.seconds(base)
     for metric in ("usd_per_correct", "joules_per_correct", "machine_seconds_per_correct"):
@@ -626,3 +629,98 @@ def test_what_surrounds_the_figures_is_in_the_report(measured):
         ("other-group", "the model cannot be loaded")
     ]
     assert report.notes == ("A meter could not be used: nvml: GPU is lost",)
+
+
+def test_only_the_gpus_that_an_engine_used_are_its_energy(hand):
+    meter = METER.model_copy(update={"scope": "gpu_device", "headline": ("gpu:GPU-a", "gpu:GPU-b")})
+    one, none = make_cell(passes=1), make_cell(passes=1, model="on-the-cpu")
+    run = hand(one, none, metered=False)
+    run.session()
+    run.store.add_meters([meter])
+    for cell, uuids in ((one, ["GPU-b"]), (none, [])):
+        run.store.set_meta(f"engine:{cell.id}", {"gpu_uuids": uuids, "latency_basis": "step"})
+        start_s = time.monotonic()
+        run.work(cell, 0, ALL_RIGHT)
+        moments = np.arange(start_s - 0.05, time.monotonic() + 0.05, 0.01)
+        watts = {"gpu:GPU-a": 700.0, "gpu:GPU-b": 300.0}
+        readings = [
+            Reading(d, float(at), w * float(at)) for d, w in watts.items() for at in moments
+        ]
+        run.store.add_attempts([], readings)
+        time.sleep(0.12)
+    with_gpu, without = run.report().cells
+    assert with_gpu.gpus == 1
+    assert with_gpu.windows.whole.joules == pytest.approx(300 * run.seconds(one))
+    assert with_gpu.energy.by_domain.keys() == {"gpu:GPU-b"}
+    assert (without.gpus, without.windows.whole.joules) == (0, None)
+    assert "energy_uncovered" in without.caveats
+
+
+def test_an_error_before_the_first_call_has_used_no_tokens_and_hides_none(hand):
+    cell = make_cell(passes=1)
+    run = hand(cell)
+    run.session()
+    run.work(cell, 0, {**ALL_RIGHT, 3: Try(40, "error")})
+    (row,) = run.report().cells
+    assert row.errors == 1
+    assert row.output_tokens.value == 60 / 4
+    assert row.on_frontier["output_tokens"].now is True
+
+
+def test_passes_that_were_not_run_are_not_resampled(hand):
+    cell = make_cell(problems=8, passes=4)
+    run = hand(cell)
+    run.session()
+    mixed = {at: Try(10, "correct" if at % 2 else "wrong") for at in range(8)}
+    run.work(cell, 0, mixed)
+    (row,) = run.report(Pricing(BOOK, None)).cells
+    assert {"incomplete", "one_pass"} <= set(row.caveats)
+    assert row.usd_per_correct.high is not None
+    assert row.usd_per_correct.low < row.usd_per_correct.value < row.usd_per_correct.high
+
+
+@pytest.mark.parametrize(
+    ("verdict", "ends"), [("correct", (1 - 0.5271, 1)), ("wrong", (0, 0.5271))]
+)
+def test_problems_that_are_all_alike_leave_room_for_others(hand, verdict, ends):
+    cell = make_cell(passes=1)
+    run = hand(cell)
+    run.session()
+    run.work(cell, 0, {at: Try(10, verdict) for at in range(4)})
+    (row,) = run.report().cells
+    assert (row.accuracy.low, row.accuracy.high) == pytest.approx(ends, abs=1e-4)
+
+
+def test_two_uses_of_one_dataset_are_not_compared(hand):
+    plain = make_cell(passes=1)
+    shouted = make_cell(Truncation(budget=16), passes=1, model="other", role="variant")
+    shouted = replace(shouted, id="hand/other/truncation@16/shouted/c2", dataset_name="shouted")
+    run = hand(plain, shouted)
+    run.session()
+    run.work(plain, 0, ALL_RIGHT)
+    run.work(shouted, 0, TWO_RIGHT)
+    report = run.report()
+    assert report.comparisons == ()
+    assert [row.on_frontier["output_tokens"].now for row in report.cells] == [True, True]
+
+
+def test_a_failure_that_a_later_session_made_good_is_forgotten(hand):
+    cell = make_cell(passes=1)
+    run = hand(cell)
+    run.session()
+    run.store.add_event("failed", "the GPU was busy", cell.group)
+    run.work(cell, 0, {0: Try(10)})
+    assert [failed.reason for failed in run.report().failed] == ["the GPU was busy"]
+    run.work(cell, 0, {at: Try(10) for at in (1, 2, 3)})
+    assert run.report().failed == ()
+
+
+def test_carbon_says_that_the_energy_is_unknown_not_that_there_was_no_meter(hand):
+    cell = make_cell(passes=1)
+    run = hand(cell, metered=False)
+    run.session()
+    run.store.add_meters([METER])  # it ran, but left no reading
+    run.work(cell, 0, ALL_RIGHT)
+    (row,) = run.report(Pricing(BOOK, None)).cells
+    assert row.gco2e.reasons == ("energy_uncovered",)
+    assert "no_meter" not in row.caveats

@@ -160,7 +160,7 @@ def test_svg_and_png_are_written_and_a_hostile_name_is_only_text(tmp_path):
 def test_all_files_are_written_and_the_page_shows_the_plot(tmp_path):
     folder = tmp_path / "deep" / "report"
     paths = write_report(example_report(), folder, x="tokens", pareto=True)
-    names = ["report.json", "report.md", "table.csv", "pareto.svg", "pareto.png"]
+    names = ["report.json", "table.csv", "report.md", "pareto.svg", "pareto.png"]
     assert [path.name for path in paths] == names
     assert all(path.stat().st_size for path in paths)
     assert "(pareto.svg)" in (folder / "report.md").read_text(encoding="utf-8")

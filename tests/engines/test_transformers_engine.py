@@ -1,0 +1,60 @@
+"""The engine goes by the suite's sampling and the model's ends of turn, and by no other setting of its own."""
+
+import asyncio
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from transformers import AutoTokenizer
+
+from costbench.datasets.arithmetic import Arithmetic
+from costbench.engines.transformers import TransformersEngine
+from costbench.policies.asking import ask
+from costbench.types import Completion, Model, Request, Sampling
+
+EMBEDDED = Path(__file__).parents[2] / "costbench" / "embedded" / "abacus-base"
+GREEDY = Sampling(temperature=0.0)
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A model folder that a test may change."""
+    folder = tmp_path / "copy"
+    shutil.copytree(EMBEDDED, folder)
+    return folder
+
+
+def change_settings(folder: Path, **settings: object) -> None:
+    path = folder / "generation_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | settings))
+
+
+def answer(folder: Path) -> Completion:
+    (problem,) = Arithmetic(problems=1, seed=3, levels=(3, 3)).load()
+
+    async def run() -> Completion:
+        model = Model(name="m", path=str(folder))
+        async with TransformersEngine().open(model, 1) as engine:
+            request = Request(messages=ask(problem), max_tokens=300, sampling=GREEDY, seed=1)
+            return await engine.generate(request)
+
+    return asyncio.run(run())
+
+
+def test_settings_that_come_with_a_model_do_not_change_how_it_is_sampled(copy: Path) -> None:
+    plain = answer(copy)
+    change_settings(copy, repetition_penalty=1.8, min_p=0.5, no_repeat_ngram_size=2)
+    assert answer(copy).sampled == plain.sampled
+
+
+def test_every_end_of_turn_that_a_model_names_ends_a_response(copy: Path) -> None:
+    plain = answer(copy)
+    assert plain.finish == "end"
+    tokenizer = AutoTokenizer.from_pretrained(copy)
+    (close,) = tokenizer("</think>", add_special_tokens=False)["input_ids"]
+    change_settings(copy, eos_token_id=[tokenizer.eos_token_id, close])
+    cut = answer(copy)
+    assert cut.finish == "end"
+    assert cut.sampled.token_ids[-1] == close
+    assert cut.sampled.token_ids == plain.sampled.token_ids[: len(cut.sampled.token_ids)]

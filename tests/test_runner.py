@@ -1,0 +1,89 @@
+"""What a run makes of an engine that is full or refuses; the clock, the store and the rest are real."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scripted_engine import LONG
+
+from costbench.errors import SuiteError
+from costbench.hardware import probe_machine
+from costbench.measuring import RunOptions, measure
+from costbench.plan import Cell, make_plan
+from costbench.reporting import ReportOptions, make_report
+from costbench.suite import load_suite
+
+SUITE = """
+name: scripted
+meters: none
+prices: prices.yaml
+limits: {limits}
+sampling: {{samples_per_problem: 1}}
+groups:
+  - name: g
+    engine: {{kind: "scripted_engine:ScriptedEngine"}}
+    datasets: [{{kind: jsonl, path: problems.jsonl, grader: exact}}]
+    models: [{{name: m, path: nowhere/nothing, role: baseline}}]
+    policies: {policies}
+    load: {{concurrency: 4}}
+"""
+PRICES = """
+date: 2026-11-20
+machines: [{match: no such GPU, per: gpu, usd_per_hour: 1, provider: t, source: t, as_of: 2026-11-20}]
+"""
+
+
+class Silent:
+    """Watches and says nothing."""
+
+    def announce(self, folder: Path, stored: int) -> None: ...
+    def left_alone(self, folder: Path, differs_in: Sequence[str]) -> None: ...
+    def loading(self, cell: Cell) -> None: ...
+    def attempted(self, cell: Cell, attempts: int, output_tokens: int) -> None: ...
+    def finished(self, cell: Cell, accuracy: float | None) -> None: ...
+    def failed(self, group: str, reason: str) -> None: ...
+
+
+@pytest.fixture
+def cells_of(tmp_path: Path) -> Callable[..., list[Any]]:
+    """Runs the suite on these questions and gives the rows of its report."""
+
+    def run(*questions: str, policies: str, limits: str = "{}") -> list[Any]:
+        lines = [{"id": str(at), "question": q, "answer": "1"} for at, q in enumerate(questions)]
+        (tmp_path / "problems.jsonl").write_text("\n".join(map(json.dumps, lines)))
+        (tmp_path / "prices.yaml").write_text(PRICES)
+        suite = tmp_path / "suite.yaml"
+        suite.write_text(SUITE.format(policies=policies, limits=limits))
+        plan = make_plan(load_suite(suite), probe_machine())
+        folder, result = measure(plan, RunOptions(tmp_path / "runs"), Silent())
+        assert result.complete
+        return list(make_report(str(folder), ReportOptions()).cells)
+
+    return run
+
+
+def test_a_full_context_is_a_cut_like_any_other_not_an_error(
+    cells_of: Callable[..., list[Any]],
+) -> None:
+    """An error would leave the accuracy, so the policy that fills the context would win by its failures."""
+    policies = "[{kind: unconstrained, max_tokens: 500}, {kind: budget_forcing, budget: 400}]"
+    free, forced = cells_of("one", "two", policies=policies)
+    assert (free.truncated, free.errors) == (2, 0)
+    assert (forced.truncated, forced.errors) == (2, 0)
+    assert free.accuracy.value == forced.accuracy.value == 0
+    assert forced.output_tokens.value == 90
+
+
+def test_a_question_that_is_too_long_is_one_error_and_the_others_go_on(
+    cells_of: Callable[..., list[Any]],
+) -> None:
+    (cell,) = cells_of("one", LONG, "two", policies="[{kind: truncation, budget: 5}]")
+    assert (cell.errors, cell.truncated) == (1, 2)
+    assert cell.output_tokens.value == 10 / 3
+
+
+def test_a_limit_in_money_needs_a_price(cells_of: Callable[..., list[Any]]) -> None:
+    with pytest.raises(SuiteError, match="no price for this machine, so the limit could not hold"):
+        cells_of("one", policies="[{kind: truncation, budget: 5}]", limits="{usd: 1}")
