@@ -1,7 +1,11 @@
 """Cost per correct answer of reasoning language models, measured on the same responses."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+if sys.version_info < (3, 11):  # noqa: UP036 - someone runs it from a checkout
+    raise ImportError(f"costbench needs Python 3.11 or newer, this is {sys.version.split()[0]}")
 
 if TYPE_CHECKING:
     from costbench.frames import Run

@@ -1,6 +1,7 @@
 """The command line: a table of contents. Results go to stdout, progress and warnings to stderr."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,6 +72,17 @@ def main() -> None:
     # Threads that wait by spinning starve each other as soon as anything else runs: up to 20x slower
     # steps were seen (docs/log.md). It has to be set before torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    for name in ("SIGTERM", "SIGHUP"):  # a scheduler's limit, a closed terminal: end as with Ctrl-C
+        number = getattr(signal, name, None)
+        if number and signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, _interrupt)
+
+
+def _interrupt(number: int, frame: object) -> None:
+    del number, frame
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as in a shell's background
+        raise KeyboardInterrupt
+    signal.raise_signal(signal.SIGINT)
 
 
 @main.command()
@@ -213,6 +225,15 @@ def export(
     rows = export_run(Run(find_run(run_name, runs), grader), form, out, text=text)
     if out:
         click.echo(f"wrote {out} ({rows:,} attempts)", err=True)
+
+
+@main.command()
+def doctor() -> None:
+    """Try every engine, meter and grader here, and say what does not work and how to mend it."""
+    from costbench.doctor import can_run, examine
+    from costbench.screen import print_findings
+
+    sys.exit(0 if can_run(print_findings(examine())) else 1)
 
 
 @main.command()

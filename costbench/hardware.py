@@ -12,6 +12,7 @@ from costbench.suite import Requires
 from costbench.types import Frozen
 
 _GIB = 1 << 30
+_NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 _CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 _HUB_HOST, _HUB_PORT, _HUB_TIMEOUT_S = "huggingface.co", 443, 3.0
 _NOTED_PACKAGES = (
@@ -78,7 +79,7 @@ def unmet(requires: Requires, machine: Machine) -> list[str]:
     """What a group asks for and this machine lacks, each a reason to read; empty when it can run."""
     reasons = []
     if requires.gpu and not machine.gpus:
-        reasons.append(_no_gpu_reason())
+        reasons.append(no_gpu_reason())
     needed = requires.gpu_memory_gib
     largest = max((gpu.memory_gib for gpu in machine.gpus), default=0.0)
     if needed and machine.gpus and largest < needed:
@@ -94,12 +95,21 @@ def unmet(requires: Requires, machine: Machine) -> list[str]:
     return reasons
 
 
-def _no_gpu_reason() -> str:
+def no_gpu_reason() -> str:
+    """Why torch sees no GPU, and what to do where there is one."""
     import torch
 
-    if Path("/proc/driver/nvidia/version").exists() and torch.version.cuda is None:
-        return "an NVIDIA driver is here, but torch is a CPU build: install a CUDA build of torch"
-    return "no CUDA GPU on this machine"
+    if not _NVIDIA_DRIVER.exists():
+        return "no CUDA GPU on this machine"
+    if torch.version.cuda is None:
+        return (
+            "an NVIDIA driver is here, but torch is a CPU build: "
+            f"pip install --force-reinstall 'torch=={torch.__version__.partition('+')[0]}'"
+        )
+    return (
+        f"an NVIDIA driver is here, but torch (CUDA {torch.version.cuda}) cannot use it: "
+        "look at nvidia-smi and CUDA_VISIBLE_DEVICES"
+    )
 
 
 def _no_hub_reason() -> str | None:

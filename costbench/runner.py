@@ -201,12 +201,8 @@ class _Session:
         with self._store.window(cell.id, number, "whole"):
             committing = asyncio.create_task(self._commit_now_and_then(cell))
             workers = [asyncio.create_task(work()) for _ in range(cell.concurrency)]
-            working = asyncio.gather(*workers)
             try:
-                await asyncio.wait((committing, working), return_when=asyncio.FIRST_COMPLETED)
-                if committing.done():  # only ever by an error, such as a full disk
-                    committing.result()
-                await working
+                await _all_done(workers, beside=committing)
             finally:
                 for task in (committing, *workers):
                     task.cancel()
@@ -267,6 +263,15 @@ class _Session:
             solution=solution,
             error=problem_found,
         )
+
+
+async def _all_done(workers: Sequence[asyncio.Task[None]], beside: asyncio.Task[None]) -> None:
+    """Raises the first error of any of them; `beside` never ends but by one, such as a full disk."""
+    waiting = {beside, *workers}
+    while waiting != {beside}:
+        done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
 
 
 class _Calls:

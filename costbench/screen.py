@@ -1,7 +1,7 @@
 """What a person sees while costbench plans and runs; nothing moves when it is not a terminal."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -10,10 +10,13 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from costbench.doctor import Finding
 from costbench.plan import Cell, Plan
 from costbench.prices import load_prices, machine_rate
 from costbench.printable import clean
 from costbench.units import hours_from_seconds
+
+_STYLES = {"works": "", "absent": "yellow", "broken": "red"}
 
 
 def print_plan(plan: Plan, *, err: bool) -> None:
@@ -60,6 +63,18 @@ def print_prompts(plan: Plan) -> None:
         console.out(
             clean(prompt, keep="\n\t"), highlight=False
         )  # neither wrapped nor read as markup
+
+
+def print_findings(findings: Iterable[Finding]) -> list[Finding]:
+    """Each as it comes, for some take seconds; gives them back."""
+    console, shown = Console(), []
+    for found in findings:
+        line = f"{found.state:7} {found.family:8} {clean(found.name)}: {clean(found.detail)}"
+        console.print(
+            line, style=_STYLES[found.state], highlight=False, markup=False, soft_wrap=True
+        )
+        shown.append(found)
+    return shown
 
 
 class RunScreen:

@@ -16,6 +16,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     (
         "costbench.measuring",
         "costbench.reporting",
+        "costbench.doctor",
         "costbench.regrading",
         "costbench.exporting",
         "costbench.frames",

@@ -1,4 +1,4 @@
-"""The engine goes by the suite's sampling and the model's ends of turn, and by no other setting of its own."""
+"""The engine goes by the suite's sampling and the model's ends of turn, and by no other setting."""
 
 import asyncio
 import json

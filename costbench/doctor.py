@@ -1,0 +1,155 @@
+"""One `costbench doctor`: every component is tried for real, and what does not work says how to mend it."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import requires
+from typing import Literal
+
+from packaging.requirements import Requirement
+from pydantic import ValidationError
+
+from costbench.errors import CostbenchError, MeterError, first_line
+from costbench.hardware import Machine, installed_versions, no_gpu_reason, probe_machine
+from costbench.interfaces import Engine, Grader, Meter
+from costbench.plugins import build_component, component_class, installed_kinds
+from costbench.types import Answered, Message, Model, Request, Sampling
+
+State = Literal["works", "absent", "broken"]
+_EMBEDDED = Model(name="abacus-base", path="embedded:abacus-base")
+_TOKENS = 4
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What became of one trial."""
+
+    family: str
+    name: str
+    state: State
+    detail: str
+
+
+def examine() -> Iterator[Finding]:
+    """Try everything that is installed, one after another; takes some ten seconds."""
+    machine = probe_machine()
+    yield _python()
+    yield _machine(machine)
+    for kind in installed_kinds("engines"):
+        yield _tried("engine", kind, _try_engine)
+    for kind in installed_kinds("meters"):
+        yield _tried("meter", kind, _try_meter)
+    for kind in installed_kinds("graders"):
+        yield _tried("grader", kind, _try_grader)
+    for family in ("datasets", "policies"):
+        for kind in installed_kinds(family):
+            yield _tried(_SINGULAR[family], kind, _loader(family))
+    yield from _extras()
+
+
+_SINGULAR = {"datasets": "dataset", "policies": "policy"}
+
+
+def can_run(findings: list[Finding]) -> bool:
+    """Whether the main job would: an engine and a grader work."""
+    working = {finding.family for finding in findings if finding.state == "works"}
+    return {"engine", "grader"} <= working
+
+
+def _python() -> Finding:
+    return Finding("python", sys.version.split()[0], "works", sys.executable)
+
+
+def _machine(machine: Machine) -> Finding:
+    memory = "" if machine.memory_gib is None else f"{machine.memory_gib:.0f} GiB"
+    if machine.gpus:
+        return Finding("machine", machine.label, "works", memory)
+    return Finding("machine", machine.label, "works", f"{memory}; {no_gpu_reason()}")
+
+
+def _tried(family: str, kind: str, trial: Callable[[str], str]) -> Finding:
+    try:
+        return Finding(family, kind, "works", trial(kind))
+    except ValidationError as error:
+        keys = ", ".join(str(found["loc"][0]) for found in error.errors())
+        return Finding(family, kind, "works", f"needs settings of yours to be tried: {keys}")
+    except MeterError as error:
+        return Finding(family, kind, "absent", str(error))
+    except CostbenchError as error:
+        return Finding(family, kind, "broken", str(error))
+    except Exception as error:  # noqa: BLE001 - a stranger's component can raise anything
+        return Finding(family, kind, "broken", f"{type(error).__name__}: {first_line(error)}")
+
+
+def _try_engine(kind: str) -> str:
+    engine: Engine = build_component("engines", kind)
+
+    async def answer() -> str:
+        async with engine.open(_EMBEDDED, 1) as opened:
+            request = Request(
+                messages=(Message(role="user", content="Start with 1. Add 1."),),
+                max_tokens=_TOKENS,
+                sampling=Sampling(),
+                seed=0,
+            )
+            done = await opened.generate(request)
+            versions = ", ".join(f"{name} {found}" for name, found in opened.versions.items())
+            return f"{done.output_tokens} tokens of {_EMBEDDED.name} ({versions})"
+
+    began_s = time.monotonic()
+    said = asyncio.run(answer())
+    return f"{said} in {time.monotonic() - began_s:.1f} s"
+
+
+def _try_meter(kind: str) -> str:
+    meter: Meter = build_component("meters", kind)
+    with meter.open() as opened:
+        facts, domains = opened.facts, opened.read()
+    unread = [name for name, joules in domains.items() if joules is None]
+    missing = f"; cannot be read now: {', '.join(unread)}" if unread else ""
+    return f"{facts.provenance}, {facts.method}: {', '.join(domains)}{missing}"
+
+
+def _try_grader(kind: str) -> str:
+    grader: Grader = build_component("graders", kind)
+    right, wrong = (Answered(reference="2", answer=f"\\boxed{{{found}}}") for found in "23")
+    with grader.open() as grade:
+        verdicts = [found.correct for found in grade([right, wrong])]
+    if verdicts != [True, False]:
+        raise CostbenchError(f"says {verdicts} of a right and a wrong answer")
+    return grader.version
+
+
+def _loader(family: str) -> Callable[[str], str]:
+    def load(kind: str) -> str:
+        found = component_class(family, kind)
+        return f"{found.__module__}:{found.__qualname__}"
+
+    return load
+
+
+def _extras() -> Iterator[Finding]:
+    """Optional parts of this package, by what they need."""
+    parsed = [Requirement(text) for text in requires("costbench") or ()]
+    needs: dict[str, list[Requirement]] = {}
+    for requirement in parsed:
+        for extra in _EXTRAS:
+            if requirement.marker and requirement.marker.evaluate({"extra": extra}):
+                needs.setdefault(extra, []).append(requirement)
+    for extra, required in needs.items():
+        missing = [str(found.name) for found in required if not _satisfied(found)]
+        if missing:
+            mend = f"pip install 'costbench[{extra}]'"
+            yield Finding("extra", extra, "absent", f"lacks {', '.join(missing)}: {mend}")
+        else:
+            yield Finding("extra", extra, "works", ", ".join(found.name for found in required))
+
+
+_EXTRAS = ("hub", "train", "vllm", "openai", "test")
+
+
+def _satisfied(requirement: Requirement) -> bool:
+    found = installed_versions([requirement.name]).get(requirement.name)
+    return found is not None and requirement.specifier.contains(found, prereleases=True)
