@@ -64,7 +64,8 @@ def component_class(family: str, kind: str) -> type[Component]:
         raise PluginError(f"{noun} {kind!r} ({point.value}) cannot be loaded: {error}") from error
     if not (isinstance(found, type) and issubclass(found, Component)):
         raise PluginError(f"{noun} {kind!r} ({point.value}) is not a costbench.types.Component")
-    missing = sorted(name for name in _verbs(protocol) if not hasattr(found, name))
+    has = {*dir(found), *found.model_fields}  # a version may be a field
+    missing = sorted(_verbs(protocol) - has)
     if missing:
         raise PluginError(f"{noun} {kind!r} ({point.value}) lacks {', '.join(missing)}")
     return found

@@ -15,9 +15,9 @@ from pydantic import (
 )
 
 from costbench.errors import PluginError, SuiteError
-from costbench.interfaces import Dataset, Engine, Grader, Policy
+from costbench.interfaces import Dataset, Described, Engine, Grader, Meter, Policy
 from costbench.plugins import build_component
-from costbench.types import Component, Count, Frozen, Model, Name, Sampling
+from costbench.types import Count, Frozen, Model, Name, Sampling
 from costbench.yaml_file import MANY, ONE, YamlFile, read_yaml
 
 Seconds = Annotated[float, Field(gt=0)]
@@ -33,8 +33,21 @@ def _component(family: str) -> Callable[[object, ValidationInfo], Any]:
     return build
 
 
-def _dump(component: Component) -> dict[str, Any]:
+def _dump(component: Described) -> dict[str, Any]:
     return component.model_dump(mode="json")
+
+
+def _meters(spec: object, info: ValidationInfo) -> Any:
+    if spec in ("auto", "none"):
+        return spec
+    if not isinstance(spec, list) or not spec:
+        raise ValueError(f"expected auto, none or a list of meters, found {spec!r}")
+    build = _component("meters")
+    return tuple(build(one, info) for one in spec)
+
+
+def _dump_meters(meters: str | tuple[Meter, ...]) -> object:
+    return meters if isinstance(meters, str) else [_dump(meter) for meter in meters]
 
 
 EngineField = Annotated[Engine, PlainValidator(_component("engines")), PlainSerializer(_dump)]
@@ -176,7 +189,12 @@ class Suite(Frozen):
     name: Name
     protocol: Literal["quick"] = "quick"
     sampling: Sampling = Sampling()
-    meters: Literal["auto", "none"] = "auto"
+    meters: Annotated[
+        Literal["auto", "none"] | tuple[Meter, ...],
+        PlainValidator(_meters),
+        PlainSerializer(_dump_meters),
+    ] = "auto"
+    """"auto": counters where there are any, else a model; a list names meters of one's own choice."""
     prices: Path | None = None
     limits: Limits = Limits()
     decision: Decision = Decision()

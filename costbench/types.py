@@ -124,16 +124,16 @@ class Completion(Frozen):
     marker: Piece | None = None
     """The stop marker, where the model itself wrote it: sampled and paid for, but apart."""
     finish: Finish
-    input_tokens: int | None
+    input_tokens: int | None = None
     """Tokens sent: prompt and everything already written."""
     cached_tokens: int | None = None
-    reasoning_tokens: int | None
+    reasoning_tokens: int | None = None
     """How many of the sampled tokens (marker included) belong to thinking."""
-    written_tokens: tuple[int, ...] | None
+    written_tokens: tuple[int, ...] | None = None
     """Tokens of each piece that was already written, in order."""
     submitted_s: float
     started_s: float
-    first_token_s: float | None
+    first_token_s: float | None = None
     finished_s: float
     batch_size: float | None = None
     """Rows answered together, on average over this one's steps."""

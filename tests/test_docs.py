@@ -64,12 +64,3 @@ def test_the_readmes_suite_is_a_suite(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(block)
     assert [group.name for group in load_suite(path).groups] == ["ours"]
-
-
-def test_contributings_policy_works_as_printed(tmp_path: Path) -> None:
-    page = (ROOT / "CONTRIBUTING.md").read_text()
-    (block,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
-    scope: dict[str, object] = {"__name__": "recipe"}
-    exec(compile(block, "CONTRIBUTING.md", "exec"), scope)
-    policy = scope["AnswerAtOnce"](max_tokens=8)
-    assert policy.token_limit() == 8

@@ -454,7 +454,7 @@ def test_a_concurrency_is_a_count_or_a_list_of_different_ones(
         (
             "meters: auto",
             "meters: atuo",
-            "4: meters: input should be 'auto' or 'none', found 'atuo'",
+            "4: meters: expected auto, none or a list of meters, found 'atuo'",
         ),
         ("wall_s: 900", "wall_s: 0", "5: limits.wall_s: input should be greater than 0, found 0"),
         ("limits: {wall_s: 900}", "limits: 900", "5: limits: expected a mapping, found 900"),

@@ -8,8 +8,10 @@ from costbench.metering.codecarbon import CodeCarbonMeter
 from costbench.metering.nvml import NvmlMeter
 
 
-def meters_for(choice: Literal["auto", "none"], *, gpu: bool) -> Sequence[Meter]:
-    """Meters for the suite's key `meters`: counters where there is a GPU, else CodeCarbon's model."""
+def meters_for(choice: Literal["auto", "none"] | Sequence[Meter], *, gpu: bool) -> Sequence[Meter]:
+    """Meters for the suite's key; "auto" is counters where there is a GPU, else CodeCarbon's model."""
     if choice == "none":
         return ()
+    if choice != "auto":
+        return choice
     return (NvmlMeter(),) if gpu else (CodeCarbonMeter(),)
