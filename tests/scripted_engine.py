@@ -20,6 +20,8 @@ class ScriptedEngine(Component):
     prompt_tokens: Count = 10
     """Of any question but LONG, which fills the context alone."""
     seconds: float = 0.0
+    says: str | None = None
+    """Instead of thinking."""
 
     @asynccontextmanager
     async def open(self, model: Model, concurrency: int) -> AsyncIterator["_Open"]:
@@ -46,9 +48,10 @@ class _Open:
             raise ContextFullError(f"the prompt has {sent} tokens")
         count = min(request.max_tokens, room)
         now_s = time.monotonic()
+        says = self._engine.says
         return Completion(
-            sampled=Piece(text="hm " * count, origin="sampled", tokens=count),
-            finish="length",
+            sampled=Piece(text=says or "hm " * count, origin="sampled", tokens=count),
+            finish="end" if says else "length",
             input_tokens=sent,
             reasoning_tokens=count,
             written_tokens=written,

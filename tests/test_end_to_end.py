@@ -1,6 +1,7 @@
 """The main job as a user runs it: real model, real clock, real meter, in processes of their own."""
 
 import json
+import os
 import shutil
 import signal
 import sqlite3
@@ -17,9 +18,19 @@ ROOT = Path(__file__).parent.parent
 COMMAND = (sys.executable, "-m", "costbench")
 
 
+PLANTED = "planted-secret-4711"
+KEYS = ("HF_TOKEN", "OPENAI_API_KEY", "CODECARBON_API_KEY", "AWS_SECRET_ACCESS_KEY")
+
+
 def costbench(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*COMMAND, *arguments], cwd=folder, capture_output=True, text=True, timeout=300, check=False
+        [*COMMAND, *arguments],
+        cwd=folder,
+        env={**os.environ, **dict.fromkeys(KEYS, PLANTED)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
 
 
@@ -108,6 +119,15 @@ def test_the_report_writes_its_files_and_reprices_without_measuring_again(finish
         twice = pytest.approx(2 * old["usd_per_attempt"]["value"])
         assert new["usd_per_attempt"]["value"] == twice
         assert new["joules_per_attempt"] == old["joules_per_attempt"]
+
+
+def test_no_key_of_the_environment_reaches_a_file(finished: Path) -> None:
+    assert costbench(finished, "report", "--pareto").returncode == 0
+    assert costbench(finished, "export", "--text", "--out", "all.csv").returncode == 0
+    files = [path for path in finished.rglob("*") if path.is_file()]
+    assert len(files) >= 8
+    for path in files:
+        assert PLANTED.encode() not in path.read_bytes(), path
 
 
 def wait_for_attempts(folder: Path, at_least: int) -> None:
