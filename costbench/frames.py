@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from costbench.grading import graders_in_use, parse_grader
-from costbench.records import CellRecord, RunRecord, read_records
+from costbench.records import TOKEN_COLUMNS, CellRecord, RunRecord, read_records
 from costbench.report.energy import measure_cell
 from costbench.report.shares import attributed
 from costbench.store import Store
@@ -40,7 +40,6 @@ COLUMNS = {
 }  # fmt: skip
 """Of `Run.attempts`, with their pandas types; all of them can be NA."""
 TEXT_COLUMNS = {"question": "string", "response": "string"}
-_COUNTS = ("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens", "injected_tokens")
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ def _cell(store: Store, run: RunRecord, record: CellRecord, text: bool) -> pd.Da
     energy = measure_cell(run, record)
     seconds = np.array([window.duration_s for window in record.windows])
     return facts.assign(
-        **{name: record.columns[name] for name in _COUNTS},
+        **{name: record.columns[name] for name in TOKEN_COLUMNS},
         cell=record.id,
         group=spec["group"],
         model=spec["model"]["name"],

@@ -17,9 +17,11 @@ Ints = NDArray[np.int64]
 CORRECT, WRONG, TRUNCATED, UNGRADED, ERROR = range(5)
 """Outcome codes, in the order of types.Outcome."""
 
+TOKEN_COLUMNS = (
+    "input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens", "injected_tokens",
+)  # fmt: skip
 _COLUMNS = (
-    "problem", "sample", "session", "outcome", "input_tokens", "cached_tokens", "output_tokens",
-    "reasoning_tokens", "injected_tokens", "latency_s", "ttft_s", "batch_size",
+    "problem", "sample", "session", "outcome", *TOKEN_COLUMNS, "latency_s", "ttft_s", "batch_size",
 )  # fmt: skip
 
 _ATTEMPTS = """

@@ -1,9 +1,10 @@
 """Estimates with intervals by the cluster bootstrap: problems are resampled whole, and passes for costs.
 
-Resamples are drawn once per dataset as multinomial weights and shared by all its cells, so comparisons are
+Resamples are drawn once per dataset, as counts of problems, and shared by all its cells, so comparisons are
 paired by problem and every metric is a ratio of two matrix products.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,8 @@ Ints = NDArray[np.int64]
 
 RESAMPLES = 10_000
 CONFIDENCE = 0.95
+_BLOCK = 1 << 22
+"""Counts at a time as floats: 32 MB."""
 
 
 @dataclass(frozen=True)
@@ -27,25 +30,28 @@ class Estimate:
     reason: str | None = None
 
 
-@dataclass(frozen=True)
 class Resampling:
-    """Shared weights of problems: (resamples, problems), each row summing to the number of problems."""
+    """How often each problem is drawn: (resamples, problems), each row summing to the number of problems."""
 
-    weights: Floats
+    def __init__(self, counts: NDArray[np.unsignedinteger]) -> None:
+        self.counts = counts
+        self._sums: dict[bytes, Floats] = {}
 
     @classmethod
     def draw(
         cls, problems: int, rng: np.random.Generator, resamples: int = RESAMPLES
     ) -> "Resampling":
-        """Bootstrap weights for `problems` clusters."""
-        even = np.full(problems, 1.0 / problems)
-        return cls(rng.multinomial(problems, even, size=resamples).astype(np.float64))
+        """Bootstrap counts of `problems` clusters."""
+        counts = np.empty((resamples, problems), dtype=np.uint16)
+        for row in counts:
+            row[:] = np.bincount(rng.integers(problems, size=problems), minlength=problems)
+        return cls(counts)
 
     def passes(self, count: int, rng: np.random.Generator) -> Floats:
         """Weights of `count` passes for as many resamples; one pass alone cannot be resampled."""
         even = np.full(count, 1.0 / count)
-        drawn = rng.multinomial(count, even, size=self.weights.shape[0])
-        return drawn.astype(np.float64) if count > 1 else np.ones((self.weights.shape[0], 1))
+        drawn = rng.multinomial(count, even, size=self.counts.shape[0])
+        return drawn.astype(np.float64) if count > 1 else np.ones((self.counts.shape[0], 1))
 
     def ratio(self, over: Floats, under: Floats, passes: Floats | None = None) -> Floats:
         """Resampled ratios of sums of two (problems, passes) tables; inf or NaN where the lower sum is 0."""
@@ -53,8 +59,24 @@ class Resampling:
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.asarray(top / bottom)
 
+    def prepare(self, tables: Iterable[Floats]) -> None:
+        """Sum several tables by resample and pass at once: reading the counts is what takes the time."""
+        new = {table.tobytes(): table for table in tables}
+        new = {key: table for key, table in new.items() if key not in self._sums}
+        if not new:
+            return
+        stacked = np.hstack(list(new.values()))
+        sums = np.empty((self.counts.shape[0], stacked.shape[1]))
+        rows = max(1, _BLOCK // self.counts.shape[1])
+        for start in range(0, len(sums), rows):
+            block = slice(start, start + rows)
+            sums[block] = self.counts[block].astype(np.float64) @ stacked
+        edges = np.cumsum([table.shape[1] for table in new.values()])[:-1]
+        self._sums |= zip(new, np.split(sums, edges, axis=1), strict=True)
+
     def _sum(self, table: Floats, passes: Floats | None) -> Floats:
-        by_pass = self.weights @ table
+        self.prepare([table])
+        by_pass = self._sums[table.tobytes()]
         weighted = by_pass if passes is None else by_pass * passes
         return np.asarray(weighted.sum(axis=1))
 

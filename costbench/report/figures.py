@@ -15,7 +15,7 @@ from costbench.analysis.stats import (
     table_of,
 )
 from costbench.prices import PriceBook, Rate
-from costbench.records import CORRECT, TRUNCATED, WRONG, CellRecord, RunRecord
+from costbench.records import CORRECT, TOKEN_COLUMNS, TRUNCATED, WRONG, CellRecord, RunRecord
 from costbench.report.contract import FrontierMetric
 from costbench.report.energy import CellEnergy, measure_cell
 from costbench.report.shares import attributed
@@ -62,6 +62,9 @@ class CellFigures:
         self.resampling = resampling
         self._shape = (record.problems, record.passes)
         self._passes = resampling.passes(record.passes, rng)
+        costs = (self.joules, self.machine_seconds, self.usd, self.gco2e, self.written_tokens)
+        counts = (self.attempts, self.graded, self.correct, *map(self.tokens, TOKEN_COLUMNS))
+        resampling.prepare((*costs, *counts))
 
     @cached_property
     def outcomes(self) -> Floats:

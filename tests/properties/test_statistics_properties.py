@@ -43,7 +43,7 @@ def test_the_order_of_the_problems_changes_no_estimate(found, data):
     drawn, passes = resampling_of(found)
     order = data.draw(st.permutations(range(len(found.cost))))
     before = per_correct(found, drawn, passes)
-    after = per_correct(found.reordered(order), Resampling(drawn.weights[:, order]), passes)
+    after = per_correct(found.reordered(order), Resampling(drawn.counts[:, order]), passes)
     assert after.value == pytest.approx(before.value, rel=1e-12)
     assert ends(after) == pytest.approx(ends(before), rel=1e-9)
 
@@ -135,7 +135,7 @@ def test_an_interval_without_an_upper_end_says_so():
 def test_resampled_weights_keep_the_number_of_problems_and_of_passes(passes):
     rng = np.random.default_rng(0)
     drawn = Resampling.draw(7, rng, FEW)
-    assert (drawn.weights.sum(axis=1) == 7).all()
+    assert (drawn.counts.sum(axis=1) == 7).all()
     assert (drawn.passes(passes, rng).sum(axis=1) == passes).all()
 
 
