@@ -74,7 +74,7 @@ def write(folder: Path, total: int, *, grade: bool = True) -> float:
         PlannedCell(f"large/model-{n}/unconstrained/made-up/c64", spec(n, problems), questions)
         for n in range(CELLS)
     ]
-    meta = {
+    meta: dict[str, Any] = {
         "identity": {}, "machine": probe_machine().model_dump(mode="json"), "skipped": [],
         "suite": {"name": "large", "protocol": "quick", "decision": {"equivalence_margin": None}},
         "price_file": None, "price_book": None, "started_at": "2026-11-21T00:00:00+00:00",

@@ -73,7 +73,7 @@ def _pricing(options: ReportOptions, meta: dict[str, Any]) -> Pricing:
     name = options.prices.name if options.prices else meta["price_file"]
     if options.prices:
         book = load_prices(options.prices)
-    elif meta["price_book"]:
+    elif meta.get("price_book"):
         book = PriceBook.model_validate(meta["price_book"])
     if options.changes:
         if book is None:
