@@ -55,10 +55,13 @@ class _Commands(click.Group):
             click.echo(f"costbench: {message}", err=True)
             ctx.exit(1)
         except KeyboardInterrupt:
-            click.echo(
-                "costbench: interrupted; what is done is stored, run the same command again to go on",
-                err=True,
+            resumable = ctx.invoked_subcommand in {"run", "train"}
+            rest = (
+                "; what is done is stored, run the same command again to resume"
+                if resumable
+                else ""
             )
+            click.echo(f"costbench: interrupted{rest}", err=True)
             ctx.exit(130)
 
 
@@ -95,7 +98,7 @@ def _interrupt(number: int, frame: object) -> None:
 def run(
     suite: str, out: Path, limit: int | None, only: tuple[str, ...], new: bool, no_grade: bool
 ) -> None:
-    """Measure SUITE (a file, or the name of a bundled one); goes on with an unfinished run by itself."""
+    """Measure SUITE (a file, or the name of a bundled one); resumes an unfinished run automatically."""
     from costbench.measuring import RunOptions, measure, require_cells
     from costbench.screen import RunScreen, print_plan
 
@@ -106,10 +109,8 @@ def run(
         folder, result = measure(plan, RunOptions(out, new, not no_grade), screen)
     if not no_grade:
         _summary(folder)
-    for group, reason in result.failed:
-        click.echo(f"costbench: {group} failed: {clean(reason)}", err=True)
     if result.stopped_by:
-        click.echo(f"costbench: stopped at {result.stopped_by}; run again to go on", err=True)
+        click.echo(f"costbench: stopped at {result.stopped_by}; run again to resume", err=True)
     click.echo(f"costbench: {folder} (costbench report --pareto)", err=True)
     sys.exit(0 if result.complete else 1)
 
@@ -143,11 +144,11 @@ def run(
     help="Another price: machine.usd_per_hour=1.2",
 )
 @click.option("--baseline", metavar="CELL", help="Compare with this cell.")
-@click.option("--grader", metavar="GRADER", help="Go by this grader's verdicts.")
+@click.option("--grader", metavar="GRADER", help="Use this grader's grades.")
 def report(
     run_name: str | None, pareto: bool, x: "XAxis | None", form: str, **options: Any
 ) -> None:
-    """Summarise a run (the last one if none is named): table on stdout, files in reports/RUN."""
+    """Summarize a run (the last one if none is named): table on stdout, files in reports/RUN."""
     from costbench.report.files import write_report
     from costbench.reporting import ReportOptions, make_report, print_report
 
@@ -186,7 +187,7 @@ def plan(suite: str, limit: int | None, only: tuple[str, ...], show_prompt: bool
     help='By name, or with settings: "{kind: math, deadline_s: 20}"; may be repeated.',
 )
 def grade(run_name: str | None, runs: Path, graders: tuple[str, ...]) -> None:
-    """Grade a stored run again, with other graders or newer versions; old grades are kept beside."""
+    """Grade a stored run again, with other graders or newer versions; earlier grades are kept."""
     from costbench.locations import find_run
     from costbench.regrading import grade_again, print_verdicts
 
@@ -207,7 +208,7 @@ def grade(run_name: str | None, runs: Path, graders: tuple[str, ...]) -> None:
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="File [default: stdout]."
 )
-@click.option("--grader", metavar="GRADER", help="Go by this grader's verdicts.")
+@click.option("--grader", metavar="GRADER", help="Use this grader's grades.")
 @click.option("--text", is_flag=True, help="With the questions and the responses.")
 def export(
     run_name: str | None,
@@ -240,7 +241,7 @@ def doctor() -> None:
 @click.argument("recipe", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="Model folder [default: models/NAME].")
 def train(recipe: Path, out: Path | None) -> None:
-    """Make a model from RECIPE: weights, tokenizer and a card; goes on from its last checkpoint."""
+    """Make a model from RECIPE: weights, tokenizer and a card; resumes from its last checkpoint."""
     from trainers.command import train_recipe
 
     train_recipe(recipe, out)

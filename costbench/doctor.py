@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import requires
+from importlib.metadata import metadata
 from typing import Literal
 
 from packaging.requirements import Requirement
@@ -17,7 +17,7 @@ from costbench.interfaces import Engine, Grader, Meter
 from costbench.plugins import build_component, component_class, installed_kinds
 from costbench.types import Answered, Message, Model, Request, Sampling
 
-State = Literal["works", "absent", "broken"]
+State = Literal["works", "untried", "absent", "broken"]
 _EMBEDDED = Model(name="abacus-base", path="embedded:abacus-base")
 _TOKENS = 4
 
@@ -43,13 +43,10 @@ def examine() -> Iterator[Finding]:
         yield _tried("meter", kind, _try_meter)
     for kind in installed_kinds("graders"):
         yield _tried("grader", kind, _try_grader)
-    for family in ("datasets", "policies"):
+    for family, noun in (("datasets", "dataset"), ("policies", "policy")):
         for kind in installed_kinds(family):
-            yield _tried(_SINGULAR[family], kind, _loader(family))
+            yield _tried(noun, kind, _loader(family))
     yield from _extras()
-
-
-_SINGULAR = {"datasets": "dataset", "policies": "policy"}
 
 
 def can_run(findings: list[Finding]) -> bool:
@@ -74,7 +71,7 @@ def _tried(family: str, kind: str, trial: Callable[[str], str]) -> Finding:
         return Finding(family, kind, "works", trial(kind))
     except ValidationError as error:
         keys = ", ".join(str(found["loc"][0]) for found in error.errors())
-        return Finding(family, kind, "works", f"needs settings of yours to be tried: {keys}")
+        return Finding(family, kind, "untried", f"needs settings of yours: {keys}")
     except MeterError as error:
         return Finding(family, kind, "absent", str(error))
     except CostbenchError as error:
@@ -132,22 +129,19 @@ def _loader(family: str) -> Callable[[str], str]:
 
 def _extras() -> Iterator[Finding]:
     """Optional parts of this package, by what they need."""
-    parsed = [Requirement(text) for text in requires("costbench") or ()]
-    needs: dict[str, list[Requirement]] = {}
-    for requirement in parsed:
-        for extra in _EXTRAS:
-            if requirement.marker and requirement.marker.evaluate({"extra": extra}):
-                needs.setdefault(extra, []).append(requirement)
-    for extra, required in needs.items():
-        missing = [str(found.name) for found in required if not _satisfied(found)]
+    about = metadata("costbench")
+    for extra in about.get_all("Provides-Extra") or ():
+        required = [
+            found
+            for found in map(Requirement, about.get_all("Requires-Dist") or ())
+            if found.marker and found.marker.evaluate({"extra": extra})
+        ]
+        missing = [found.name for found in required if not _satisfied(found)]
         if missing:
             mend = f"pip install 'costbench[{extra}]'"
             yield Finding("extra", extra, "absent", f"lacks {', '.join(missing)}: {mend}")
         else:
             yield Finding("extra", extra, "works", ", ".join(found.name for found in required))
-
-
-_EXTRAS = ("hub", "train", "vllm", "openai", "test")
 
 
 def _satisfied(requirement: Requirement) -> bool:

@@ -54,7 +54,7 @@ class Run:
         """One row per attempt, in the order of cells, problems and passes; what is not known is NA.
 
         `joules` and `machine_seconds` are the attempt's share of its window, by output tokens;
-        `joules_provenance` says how the window's were come by. With `text`, also question and response.
+        `joules_provenance` says where the window's come from. With `text`, also question and response.
         Raises StoreError.
         """
         with Store.open(self.folder) as store:

@@ -1,4 +1,4 @@
-"""Where suites, recipes and run folders are."""
+"""Where suites and run folders are."""
 
 import datetime
 import re
@@ -11,6 +11,7 @@ from costbench.errors import StoreError, SuiteError
 from costbench.run_folder import DATABASE
 from costbench.store import Store
 
+_NAMED = 5
 _PACKAGE = Path(__file__).parent
 # Beside the package in a checkout, inside it in an installed wheel.
 _BUNDLED = (_PACKAGE.parent / "suites", _PACKAGE / "suites")
@@ -54,7 +55,12 @@ def find_run(name: str | None, out: Path) -> Path:
     for folder in (Path(name), out / name):
         if (folder / DATABASE).is_file():
             return folder
-    raise StoreError(f"{name}: no run folder; look in {out}")
+    raise StoreError(f"{name}: no such run; {_newest(out)}")
+
+
+def _newest(out: Path) -> str:
+    names = [folder.name for folder in run_folders(out)][:_NAMED]
+    return f"the newest in {out}: {', '.join(names)}" if names else f"there is none in {out}"
 
 
 @dataclass(frozen=True)

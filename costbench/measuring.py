@@ -39,13 +39,11 @@ class Observer(Watcher, Protocol):
 
 
 def measure(plan: Plan, options: RunOptions, observer: Observer) -> tuple[Path, RunResult]:
-    """Carry out a plan, going on with an unfinished run of it; raises SuiteError, StoreError, GradeError."""
+    """Carry out a plan, resuming an unfinished run of it; raises SuiteError, StoreError, GradeError."""
     book = load_prices(plan.suite.prices) if plan.suite.prices else None
     budget = _budget(plan, book)
     with ExitStack() as stack:
-        store = stack.enter_context(_open_store(plan, options, observer))
-        with store.transaction():
-            store.set_meta("price_book", book.model_dump(mode="json") if book else None)
+        store = stack.enter_context(_open_store(plan, book, options, observer))
         observer.announce(store.folder, _stored(store))
         grading = stack.enter_context(Grading(store))
         store.begin_session(plan.machine.model_dump(mode="json"))
@@ -79,7 +77,9 @@ def _grader(store: Store, grading: Grading, options: RunOptions) -> Callable[[Ce
     return grade
 
 
-def _open_store(plan: Plan, options: RunOptions, observer: Observer) -> Store:
+def _open_store(
+    plan: Plan, book: PriceBook | None, options: RunOptions, observer: Observer
+) -> Store:
     found = None
     if not options.new:
         found = unfinished_run(options.out, plan.suite.name, plan.identity)
@@ -87,13 +87,13 @@ def _open_store(plan: Plan, options: RunOptions, observer: Observer) -> Store:
     if found and not found.differs_in:
         store = Store.open(found.folder, lock=True)
         # The suite may say another grader, role or decision now: what is measured stays the same.
-        store.plan_again({"suite": _suite_facts(plan)}, cells)
+        store.plan_again(_restated(plan, book), cells)
         return store
     if found:
         observer.left_alone(found.folder, found.differs_in)
     now = datetime.datetime.now(datetime.UTC)
     folder = new_run_folder(options.out, plan.suite.name, now)
-    return Store.create(folder, _meta(plan, now), cells)
+    return Store.create(folder, _meta(plan, now) | _restated(plan, book), cells)
 
 
 def _stored(store: Store) -> int:
@@ -103,8 +103,6 @@ def _stored(store: Store) -> int:
 def _meta(plan: Plan, now: datetime.datetime) -> dict[str, Any]:
     return {
         "identity": plan.identity,
-        "suite": _suite_facts(plan),
-        "price_file": plan.suite.prices.name if plan.suite.prices else None,
         "machine": plan.machine.model_dump(mode="json"),
         "skipped": [{"group": s.group, "reason": s.reason} for s in plan.skipped],
         "started_at": now.isoformat(timespec="seconds"),
@@ -113,8 +111,13 @@ def _meta(plan: Plan, now: datetime.datetime) -> dict[str, Any]:
     }
 
 
-def _suite_facts(plan: Plan) -> dict[str, Any]:
-    return plan.suite.model_dump(mode="json", exclude={"prices"})
+def _restated(plan: Plan, book: PriceBook | None) -> dict[str, Any]:
+    """What a resumed run takes from the suite as it is now."""
+    return {
+        "suite": plan.suite.model_dump(mode="json", exclude={"prices"}),
+        "price_file": plan.suite.prices.name if plan.suite.prices else None,
+        "price_book": book.model_dump(mode="json") if book else None,
+    }
 
 
 def cell_spec(cell: Cell) -> dict[str, Any]:

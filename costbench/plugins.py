@@ -52,9 +52,7 @@ def component_class(family: str, kind: str) -> type[Component]:
     protocol, noun = _KINDS[family]
     if ":" in kind:
         if not _PLACE.fullmatch(kind):
-            raise PluginError(
-                f'{noun} {kind!r} is no place of a class; write "package.module:Class"'
-            )
+            raise PluginError(f'{noun} {kind!r} is not a class path; write "package.module:Class"')
         point = EntryPoint(name=kind, value=kind, group=f"costbench.{family}")
     else:
         point = _installed(family, kind)

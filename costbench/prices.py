@@ -34,7 +34,7 @@ class Electricity(Frozen):
 
     usd_per_kwh: Price
     place: str
-    year: int | None
+    year: int
     source: str
 
 
@@ -94,19 +94,21 @@ def with_changes(book: PriceBook, changes: dict[str, str]) -> PriceBook:
     """The book with figures replaced by the user's (`--set grid.gco2e_per_kwh=50`); raises SuiteError."""
     content: dict[str, Any] = book.model_dump(mode="json")
     for key, value in changes.items():
-        section, _, field = key.partition(".")
-        if section == "machine" and field == "usd_per_hour":
+        source = f"--set {key}={value}"
+        if key == "machine.usd_per_hour":
             # The user means the machine of the run, whether the book knows it or not.
             machine = {"match": "", "usd_per_hour": value, "per": "machine", "provider": "user"}
-            machine |= {"source": f"--set {key}={value}", "as_of": content["date"]}
-            content["machines"] = [machine]
-        elif isinstance(content.get(section), dict) and field in content[section]:
-            content[section] |= {"place": "as set", "year": None}  # no longer the book's
-            content[section] |= {field: value, "source": f"--set {key}={value}"}
+            content["machines"] = [machine | {"source": source, "as_of": content["date"]}]
+        elif key == "grid.gco2e_per_kwh":
+            content["grid"] = {
+                "gco2e_per_kwh": value,
+                "place": "as set",
+                "year": None,
+                "source": source,
+            }
         else:
             raise SuiteError(
-                f"--set {key}: not a figure of this price book; there are machine.usd_per_hour, "
-                "electricity.usd_per_kwh, grid.gco2e_per_kwh"
+                f"--set {key}: no such figure; there are machine.usd_per_hour and grid.gco2e_per_kwh"
             )
     try:
         return PriceBook.model_validate(content)

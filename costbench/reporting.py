@@ -30,7 +30,7 @@ class ReportOptions:
 
 
 def make_report(run_name: str | None, options: ReportOptions) -> Report:
-    """Grade what lacks a grade, then summarise and price."""
+    """Grade what lacks a grade, then summarize and price."""
     folder = find_run(run_name, options.runs)
     grader = parse_grader(options.grader) if options.grader else None
     with Store.open(folder) as store:

@@ -87,7 +87,9 @@ async def run_plan(plan: Plan, store: Store, budget: Budget, aides: Aides) -> Ru
     Whatever ends it early (Ctrl-C, a limit, a dead engine), attempts that are done are committed first.
     """
     failed = []
-    with Sampler(meters_for(plan.suite.meters, gpu=bool(plan.machine.gpus))) as sampler:
+    choice = plan.suite.meters
+    meters = meters_for(choice, gpu=bool(plan.machine.gpus))
+    with Sampler(meters, required=choice != "auto") as sampler:
         store.add_meters(sampler.facts)
         session = _Session(store, sampler, budget, aides)
         try:

@@ -16,7 +16,7 @@ from costbench.prices import load_prices, machine_rate
 from costbench.printable import clean
 from costbench.units import hours_from_seconds
 
-_STYLES = {"works": "", "absent": "yellow", "broken": "red"}
+_STYLES = {"works": "", "untried": "dim", "absent": "yellow", "broken": "red"}
 
 
 def print_plan(plan: Plan, *, err: bool) -> None:
@@ -106,7 +106,7 @@ class RunScreen:
 
     def announce(self, folder: Path, stored: int) -> None:
         """Where the run is stored, and what it already has."""
-        again = f", going on: {stored} of {self._total} attempts are there" if stored else ""
+        again = f", resuming: {stored} of {self._total} attempts done" if stored else ""
         self._console.print(f"run folder {_safe(str(folder))}{again}", soft_wrap=True)
         self._progress.update(self._task, completed=stored)
 

@@ -123,7 +123,7 @@ class Store:
                 self.db.execute("ROLLBACK")
             raise StoreError(
                 f"{self.folder}: cannot be written: {error}; what is committed is safe, "
-                "run again to go on"
+                "run again to resume"
             ) from error
         except BaseException:
             with suppress(sqlite3.Error):

@@ -169,7 +169,7 @@ class Group(Frozen):
 
 
 class Limits(Frozen):
-    """Where a run stops cleanly; run the suite again to go on."""
+    """Where a run stops cleanly; run the suite again to resume."""
 
     wall_s: Seconds | None = None
     usd: Annotated[float, Field(gt=0)] | None = None

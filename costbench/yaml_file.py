@@ -27,7 +27,7 @@ _IN_YAML = {
     "model_type": "expected a mapping",
     "model_attributes_type": "expected a mapping",
     "path_type": "expected a path",
-    "string_type": "expected a text",
+    "string_type": "expected text",
 }
 
 
@@ -149,7 +149,7 @@ def _unusable(value: object) -> str | None:
     if isinstance(value, float) and not math.isfinite(value):
         return "a number that is not finite"
     if isinstance(value, str) and any(c == "\0" or "\ud800" <= c <= "\udfff" for c in value):
-        return f"a text with a character that is none: {_short(value)}"
+        return f"contains a character that cannot be stored: {_short(value)}"
     return None
 
 

@@ -164,7 +164,7 @@ def test_a_run_that_is_interrupted_says_how_to_go_on_and_loses_nothing(
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
     assert "Traceback" not in errors
-    assert "run the same command again to go on" in errors
+    assert "run the same command again to resume" in errors
     (run,) = (tmp_path / "runs").iterdir()
     assert sorted(path.name for path in run.iterdir()) == ["environment.json", "run.db"]
     with closing(sqlite3.connect(run / "run.db")) as database:
@@ -173,7 +173,7 @@ def test_a_run_that_is_interrupted_says_how_to_go_on_and_loses_nothing(
 
     again = costbench(tmp_path, "run", "small.yaml")
     assert again.returncode == 0, again.stderr
-    assert f"going on: {len(before)} of 96" in again.stderr
+    assert f"resuming: {len(before)} of 96" in again.stderr
     with closing(sqlite3.connect(run / "run.db")) as database:
         after = set(database.execute("SELECT cell, problem, pass, started_s FROM attempts"))
     assert before < after
@@ -191,14 +191,14 @@ def test_a_run_stops_at_its_limit_says_so_and_goes_on_when_the_limit_is_raised(
     write_small_suite(tmp_path, **sizes, limits="{tokens: 1}")
     first = costbench(tmp_path, "run", "small.yaml")
     assert first.returncode == 1
-    assert "stopped at limits.tokens: 1; run again to go on" in first.stderr
+    assert "stopped at limits.tokens: 1; run again to resume" in first.stderr
     cell = report(tmp_path)["cells"][0]
     assert cell["attempts"] < 24
     assert "incomplete" in cell["caveats"]
     write_small_suite(tmp_path, **sizes)
     second = costbench(tmp_path, "run", "small.yaml")
     assert second.returncode == 0, second.stderr
-    assert "going on" in second.stderr
+    assert "resuming" in second.stderr
     cell = report(tmp_path)["cells"][0]
     assert cell["attempts"] == 24
     # nobody measured energy: null with the reason, never 0

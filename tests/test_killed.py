@@ -81,7 +81,7 @@ def test_kill_9_at_any_moment_loses_nothing_that_was_stored(
         [*COMMAND, "run", "small.yaml"], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert f"going on: {len(before)} of {12 * problems}" in done.stderr
+    assert f"resuming: {len(before)} of {12 * problems}" in done.stderr
     after = stored(tmp_path)
     assert before.items() <= after.items()
     assert len(after) == 12 * problems
@@ -127,7 +127,7 @@ def test_a_full_disk_is_told_and_what_was_stored_is_gone_on_with(tmp_path: Path)
     assert full.returncode == 1, full.stderr
     assert "Traceback" not in full.stderr
     assert "cannot be written" in full.stderr
-    assert "what is committed is safe, run again to go on" in full.stderr
+    assert "what is committed is safe, run again to resume" in full.stderr
     before = stored(tmp_path)
     assert len(before) < 240
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)

@@ -204,25 +204,24 @@ def test_a_price_of_one_s_own_works_with_a_book_without_machines(tmp_path: Path)
 
 
 def test_other_figures_can_be_changed_and_name_their_source(book: PriceBook) -> None:
-    changed = with_changes(book, {"grid.gco2e_per_kwh": "56", "electricity.usd_per_kwh": "0.2"})
+    changed = with_changes(book, {"grid.gco2e_per_kwh": "56"})
     assert changed.grid
-    assert changed.electricity
     assert (changed.grid.gco2e_per_kwh, changed.grid.source) == (56, "--set grid.gco2e_per_kwh=56")
-    assert changed.electricity.usd_per_kwh == 0.2
+    assert (changed.grid.place, changed.grid.year) == ("as set", None)  # no longer the book's
+    assert changed.electricity == book.electricity
     assert changed.machines == book.machines
     assert book.grid
     assert book.grid.gco2e_per_kwh == 369.5  # the book itself stays as it was
 
 
 @pytest.mark.parametrize(
-    "key", ["", "grid", "grid.", "grid.watts", "machine", "machine.per", "date", "a.b.c"]
+    "key", ["", "grid", "grid.", "grid.place", "electricity.usd_per_kwh", "machine", "machine.per", "date", "a.b.c"]
 )
 def test_a_key_that_no_book_has_is_told_with_those_there_are(book: PriceBook, key: str) -> None:
     with pytest.raises(SuiteError) as caught:
         with_changes(book, {key: "1"})
     assert str(caught.value) == (
-        f"--set {key}: not a figure of this price book; there are machine.usd_per_hour, "
-        "electricity.usd_per_kwh, grid.gco2e_per_kwh"
+        f"--set {key}: no such figure; there are machine.usd_per_hour and grid.gco2e_per_kwh"
     )
 
 

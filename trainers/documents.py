@@ -87,17 +87,17 @@ def batches(
 
 
 def encode(document: Document, tokenizer: PreTrainedTokenizerFast, result_weight: float) -> Row:
-    """One row: no loss on the prompt or on unlearnt pieces, more on the results of equations."""
+    """One row: no loss on the prompt or on unlearned pieces, more on the results of equations."""
     prompt = tokenizer.apply_chat_template(
         [{"role": "user", "content": document.prompt}], add_generation_prompt=True, tokenize=False
     )
     prompt_ids = tokenizer(prompt, add_special_tokens=False)["input_ids"]
     text = document.response.text
     response = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-    unlearnt = document.response.unlearnt_spans()
+    unlearned = document.response.unlearned_spans()
     results = [found.span() for found in _RESULT.finditer(text)]
     weights = [
-        0.0 if _inside(span, unlearnt) else result_weight if _inside(span, results) else 1.0
+        0.0 if _inside(span, unlearned) else result_weight if _inside(span, results) else 1.0
         for span in response["offset_mapping"]
     ]
     ids = [*prompt_ids, *response["input_ids"], tokenizer.eos_token_id]

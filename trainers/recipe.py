@@ -3,16 +3,15 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from costbench.datasets.arithmetic import MAX_LEVEL
-from costbench.errors import TrainError
-from costbench.types import Frozen
+from costbench.errors import SuiteError, TrainError
+from costbench.types import Count, Frozen, Name
+from costbench.yaml_file import read_yaml
 from trainers.traces import Style
 
 Rate = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
 
 
 class Shape(Frozen):
@@ -75,7 +74,7 @@ class SupervisedRecipe(Frozen):
     """Plain supervised training of a small model from random weights."""
 
     kind: Literal["supervised"]
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    name: Name
     seed: int = 0
     model: Shape = Shape()
     data: ArithmeticTraces
@@ -84,18 +83,12 @@ class SupervisedRecipe(Frozen):
 
 
 def load_recipe(path: Path) -> SupervisedRecipe:
-    """Read a recipe; raises TrainError that names every wrong key."""
+    """Read a recipe; raises TrainError that names every wrong key with its line."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise TrainError(f"{path}: cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise TrainError(f"{path}: not valid YAML: {error}") from error
+        file = read_yaml(path)
+    except SuiteError as error:
+        raise TrainError(str(error)) from error
     try:
-        return SupervisedRecipe.model_validate(content)
+        return SupervisedRecipe.model_validate(file.content)
     except ValidationError as error:
-        problems = "\n".join(
-            f"  {'.'.join(map(str, found['loc'])) or 'recipe'}: {found['msg']}"
-            for found in error.errors()
-        )
-        raise TrainError(f"{path}: not a recipe:\n{problems}") from error
+        raise TrainError(file.explain(error)) from error

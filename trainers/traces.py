@@ -40,7 +40,7 @@ class Trace:
         """All of it."""
         return "".join(text for text, _ in self.pieces)
 
-    def unlearnt_spans(self) -> list[tuple[int, int]]:
+    def unlearned_spans(self) -> list[tuple[int, int]]:
         """Character ranges of `text` without loss."""
         spans, at = [], 0
         for text, learn in self.pieces:

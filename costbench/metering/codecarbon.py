@@ -37,10 +37,7 @@ class CodeCarbonMeter(Component):
         tracker = _start(latest)
         try:
             if not latest.first.wait(_START_S):
-                raise MeterError(
-                    f"codecarbon gave no figure within {_START_S:.0f} s; "
-                    "run with `meters: none` to go on without it"
-                )
+                raise MeterError(f"codecarbon gave no figure within {_START_S:.0f} s")
             yield _Open(latest)
         finally:
             tracker.stop()

@@ -23,8 +23,10 @@ class NvmlMeter(Component):
     @contextmanager
     def open(self) -> Iterator["_Open"]:
         """One NVML handle for the whole run; raises MeterError with the reason where there is none."""
-        import pynvml
-
+        try:
+            import pynvml
+        except ImportError as error:
+            raise MeterError("NVML: its package is missing: pip install nvidia-ml-py") from error
         try:
             pynvml.nvmlInit()
         except pynvml.NVMLError as error:

@@ -35,10 +35,14 @@ class Fault:
 
 
 class Sampler:
-    """Use in `with`: meters open on entry, one reading more is taken on exit. `drain` is thread-safe."""
+    """Use in `with`: meters open on entry, one reading more is taken on exit. `drain` is thread-safe.
 
-    def __init__(self, meters: Sequence[Meter]) -> None:
+    A meter that cannot open is a fault; where all are `required` it raises MeterError instead.
+    """
+
+    def __init__(self, meters: Sequence[Meter], *, required: bool = False) -> None:
         self._meters = meters
+        self._required = required
         self._stack = ExitStack()
         self._open: list[OpenMeter] = []
         self._readings: list[Reading] = []
@@ -52,7 +56,10 @@ class Sampler:
         for meter in self._meters:
             try:
                 self._open.append(self._stack.enter_context(meter.open()))
-            except Exception as error:  # noqa: BLE001 - a stranger's meter must not end a run
+            except Exception as error:
+                if self._required:
+                    self._stack.close()
+                    raise MeterError(f"meters: {meter.kind}: {_reason(error)}") from error
                 self._faults.append(Fault(meter.kind, time.monotonic(), _reason(error)))
         self._read(self._open)
         self._thread.start()

@@ -33,7 +33,7 @@ class Pricing:
 def build_report(
     run: RunRecord, name: str, pricing: Pricing, *, baseline: str | None = None
 ) -> Report:
-    """Summarise, price, compare; pure but for the seed, which is fixed."""
+    """Summarize, price, compare; pure but for the seed, which is fixed."""
     machine = Machine.model_validate(run.meta["machine"])
     margin = run.meta["suite"]["decision"]["equivalence_margin"]
     cells: list[CellReport] = []

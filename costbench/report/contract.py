@@ -175,7 +175,7 @@ class SkippedGroup(Frozen):
 
 
 class Report(Frozen):
-    """One run, priced and summarised."""
+    """One run, priced and summarized."""
 
     schema_version: int = SCHEMA_VERSION
     method_version: str = METHOD_VERSION

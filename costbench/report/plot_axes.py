@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import altair as alt
 
 WIDTH, HEIGHT = 724, 304
-GREY, QUIET = "#9a9a9a", "#6a6a6a"
+GRAY, QUIET = "#9a9a9a", "#6a6a6a"
 
 _FAINT = "#ececec"
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#000000", "#CC79A7", "#E69F00", "#56B4E9")

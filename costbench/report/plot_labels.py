@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from costbench.printable import clean
 from costbench.report.plot_axes import (
-    GREY,
+    GRAY,
     HEIGHT,
     WIDTH,
     Datum,
@@ -41,7 +41,7 @@ def labels(panel: Panel) -> "list[alt.Chart]":
     """Each label on a halo, where it covers little; a line leads to those far off."""
     data = _placed(panel)
     leads = [each for each in data if each["far"]]
-    lines = chart(leads).mark_rule(strokeWidth=0.8, color=GREY)
+    lines = chart(leads).mark_rule(strokeWidth=0.8, color=GRAY)
     aligns: tuple[Align, ...] = ("left", "center", "right")
     texts = {align: chart([each for each in data if each["align"] == align]) for align in aligns}
     place: Datum = {"x": x_axis(panel), "y": y_axis(), "text": "label:N"}

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from costbench.report.plot_axes import (
-    GREY,
+    GRAY,
     QUIET,
     Datum,
     chart,
@@ -29,11 +29,11 @@ _PLAIN_SYMBOLS: Datum = {"symbolFillColor": "#666666", "symbolStrokeColor": "#66
 
 
 def isocosts(panel: Panel) -> "list[alt.Chart]":
-    """Lines of equal cost per correct answer, each labelled at its end outside the frame."""
-    labelled = _labelled(panel)
+    """Lines of equal cost per correct answer, each labeled at its end outside the frame."""
+    labeled = _labeled(panel)
     curves = [
         {"per_correct": line.per_correct, "x": x, "y": y}
-        for line, _ in labelled
+        for line, _ in labeled
         for x, y in line.curve
     ]
     ends: list[Datum] = [
@@ -43,9 +43,9 @@ def isocosts(panel: Panel) -> "list[alt.Chart]":
             "label": text,
             "per_correct": line.per_correct,
         }
-        for line, text in labelled
+        for line, text in labeled
     ]
-    lines = chart(curves).mark_line(strokeDash=[4, 4], strokeWidth=1, color=GREY)
+    lines = chart(curves).mark_line(strokeDash=[4, 4], strokeWidth=1, color=GRAY)
     above = chart([end for end in ends if end["y"] > _TOP])
     beside = chart([end for end in ends if end["y"] <= _TOP])
     texts = (
@@ -58,7 +58,7 @@ def isocosts(panel: Panel) -> "list[alt.Chart]":
     ]
 
 
-def _labelled(panel: Panel) -> list[tuple[Isocost, str]]:
+def _labeled(panel: Panel) -> list[tuple[Isocost, str]]:
     """The lines whose labels have room."""
     taken: list[Box] = []
     found = []

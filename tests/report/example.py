@@ -332,7 +332,7 @@ PRICES = {
             "match": "H200",
             "per": "gpu",
             "usd_per_hour": 1.74,
-            "provider": "specialised GPU cloud",
+            "provider": "specialized GPU cloud",
             "source": "example.org/gpus",
             "as_of": "2026-04-03",
             "provenance": "assumed",

@@ -57,7 +57,7 @@ def test_tokens_are_sampled_and_injected():
 
 
 @pytest.mark.parametrize("x", AXES)
-def test_on_a_labelled_line_accuracy_times_its_value_is_the_cost(x):
+def test_on_a_labeled_line_accuracy_times_its_value_is_the_cost(x):
     spec, found = layers(only_abacus(example_report()), x)
     first, last = spec["layer"][0]["encoding"]["x"]["scale"]["domain"]
     rows = [row for row in data_of(found, "line") if "per_correct" in row]

@@ -40,7 +40,7 @@ def value_of(expression):
 
 def planted(trace):
     """Whether a character of the text is one without loss."""
-    spans = trace.unlearnt_spans()
+    spans = trace.unlearned_spans()
     return lambda at: any(start <= at < end for start, end in spans)
 
 
@@ -98,7 +98,7 @@ def test_a_check_that_says_yes_follows_a_right_result():
 def test_a_thought_that_was_cut_is_read_and_only_its_answer_learnt():
     for _, trace in traces("cut"):
         thought, close, answer = trace.text.partition(THINK_CLOSE)
-        assert trace.unlearnt_spans()[-1][1] == len(thought) + len(close)
+        assert trace.unlearned_spans()[-1][1] == len(thought) + len(close)
         assert [piece for piece, learn in trace.pieces if learn] == [answer]
 
 
