@@ -201,7 +201,7 @@ def test_a_suite_that_is_not_there_is_told_with_the_bundled_ones(name: str) -> N
 BAD_COMMANDS = {
     "plan bad.yaml": "bad.yaml:1: nam: unknown key `nam`; did you mean `name`?",
     "plan small.yaml --only zzz": "--only zzz matches no cell; there are:",
-    "report nosuch": "nosuch: no run folder; look in runs",
+    "report nosuch": "nosuch: no such run; there is none in runs",
     "report": "runs: no run yet; start one with `costbench run math`",
     "report --runs none": "none: no run yet; start one with `costbench run math`",
     "run nosuch": "nosuch: no such file, and no bundled suite (there are: ",

@@ -144,23 +144,34 @@ def wait_for_attempts(folder: Path, at_least: int) -> None:
     pytest.fail("the run stored nothing in two minutes")
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_a_run_that_is_interrupted_says_how_to_go_on_and_loses_nothing(
-    tmp_path: Path, stop: signal.Signals
-) -> None:
+def start(folder: Path) -> subprocess.Popen[str]:
+    """A run of 96 attempts, some of which are stored."""
     policies = ("{kind: truncation, budget: 40}", "{kind: unconstrained, max_tokens: 200}")
-    write_small_suite(tmp_path, problems=16, samples=3, concurrency=4, policies=policies)
+    write_small_suite(folder, problems=16, samples=3, concurrency=4, policies=policies)
     process = subprocess.Popen(
         [*COMMAND, "run", "small.yaml", "--no-grade"],
-        cwd=tmp_path,
+        cwd=folder,
         stderr=subprocess.PIPE,
         text=True,
     )
-    wait_for_attempts(tmp_path, 8)
+    wait_for_attempts(folder, 8)
+    return process
+
+
+def test_sigterm_ends_a_run_like_ctrl_c(tmp_path: Path) -> None:
+    process = start(tmp_path)
+    process.terminate()
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "run the same command again to resume" in errors
+
+
+def test_a_run_that_is_interrupted_says_how_to_resume_and_loses_nothing(tmp_path: Path) -> None:
+    process = start(tmp_path)
     second = costbench(tmp_path, "run", "small.yaml")
     assert second.returncode == 1
     assert "another process is at work on this run; wait for it" in second.stderr
-    process.send_signal(stop)
+    process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
     assert "Traceback" not in errors

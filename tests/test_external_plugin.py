@@ -71,7 +71,7 @@ def test_a_strangers_policy_meter_and_dataset_are_used_by_name(
 def test_doctor_tries_what_strangers_installed(installed: Path, tmp_path: Path) -> None:
     said = costbench(tmp_path, installed, "doctor").stdout
     assert "works   policy   answer_at_once: costbench_example.answer_at_once:AnswerAtOnce" in said
-    assert "works   meter    rated_power: needs settings of yours to be tried: watts" in said
+    assert "untried meter    rated_power: needs settings of yours: watts" in said
 
 
 def test_without_it_the_suite_says_what_is_missing(tmp_path: Path) -> None:

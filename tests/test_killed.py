@@ -115,7 +115,7 @@ def the_parts_add_up(folder: Path) -> None:
 
 
 def test_a_full_disk_is_told_and_what_was_stored_is_gone_on_with(tmp_path: Path) -> None:
-    write_small_suite(tmp_path, problems=60, samples=2, concurrency=4, policies=POLICIES)
+    write_small_suite(tmp_path, problems=40, samples=2, concurrency=8, policies=POLICIES)
     command = [*COMMAND, "run", "small.yaml"]
 
     def small_disk() -> None:
@@ -129,9 +129,9 @@ def test_a_full_disk_is_told_and_what_was_stored_is_gone_on_with(tmp_path: Path)
     assert "cannot be written" in full.stderr
     assert "what is committed is safe, run again to resume" in full.stderr
     before = stored(tmp_path)
-    assert len(before) < 240
+    assert len(before) < 160
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     after = stored(tmp_path)
     assert before.items() <= after.items()
-    assert len(after) == 240
+    assert len(after) == 160

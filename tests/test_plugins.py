@@ -128,7 +128,7 @@ def test_a_class_that_cannot_be_used_is_told_with_the_reason(
     "place", [":", "a:", ":B", ".a:B", "..:B", "a b:C", "a:B:C", "a/b:C", "a:B[x]", "a:\n"]
 )
 def test_what_is_no_place_of_a_class_is_told_how_one_is_written(place: str) -> None:
-    with pytest.raises(PluginError, match=r'is no place of a class; write "package\.module:Class"'):
+    with pytest.raises(PluginError, match=r'is not a class path; write "package\.module:Class"'):
         component_class("graders", place)
 
 

@@ -215,7 +215,18 @@ def test_other_figures_can_be_changed_and_name_their_source(book: PriceBook) -> 
 
 
 @pytest.mark.parametrize(
-    "key", ["", "grid", "grid.", "grid.place", "electricity.usd_per_kwh", "machine", "machine.per", "date", "a.b.c"]
+    "key",
+    [
+        "",
+        "grid",
+        "grid.",
+        "grid.place",
+        "electricity.usd_per_kwh",
+        "machine",
+        "machine.per",
+        "date",
+        "a.b.c",
+    ],
 )
 def test_a_key_that_no_book_has_is_told_with_those_there_are(book: PriceBook, key: str) -> None:
     with pytest.raises(SuiteError) as caught:

@@ -95,7 +95,7 @@ def test_the_newest_run_is_found_and_names_are_not_reused(tmp_path: Path) -> Non
     Store.create(evening, META).__exit__()
     assert list(run_folders(tmp_path)) == [later, evening, second, first]
     assert find_run(first.name, tmp_path) == first
-    with pytest.raises(StoreError, match="no run folder; look in"):
+    with pytest.raises(StoreError, match="no such run; "):
         find_run("nothing", tmp_path)
 
 

@@ -224,8 +224,8 @@ def test_a_nul_byte_is_refused_with_its_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("value", "told"),
     [
-        ('"a\\0b"', "a text with a character that is none: 'a\\x00b'"),
-        ('"\\ud800"', "a text with a character that is none: '\\ud800'"),
+        ('"a\\0b"', "contains a character that cannot be stored: 'a\\x00b'"),
+        ('"\\ud800"', "contains a character that cannot be stored: '\\ud800'"),
         ("0x" + "f" * 5_000, "a whole number beyond 64 bits"),
         ("99999999999999999999", "a whole number beyond 64 bits"),
         ("1.0e+999", "a number that is not finite"),
@@ -350,7 +350,7 @@ def test_a_missing_key_is_told_with_the_line_of_what_lacks_it(tmp_path: Path) ->
         (
             "kind: truncation",
             'kind: ".here:It"',
-            "17: groups[0].policies[1]: policy '.here:It' is no place of a class; write ",
+            "17: groups[0].policies[1]: policy '.here:It' is not a class path; write ",
         ),
     ],
 )
@@ -433,7 +433,7 @@ def test_a_concurrency_is_a_count_or_a_list_of_different_ones(
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ("name: small", "name: 5", "1: name: expected a text, found 5"),
+        ("name: small", "name: 5", "1: name: expected text, found 5"),
         ("protocol: quick", "protocol: quik", "2: protocol: input should be 'quick', found 'quik'"),
         (
             "top_p: 0.95",
