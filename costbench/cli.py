@@ -13,6 +13,7 @@ from costbench.printable import clean
 
 if TYPE_CHECKING:
     from costbench.exporting import Format
+    from costbench.plan import Plan
     from costbench.report.plot_data import XAxis
 
 _OUT = click.option(
@@ -99,7 +100,8 @@ def run(
     suite: str, out: Path, limit: int | None, only: tuple[str, ...], new: bool, no_grade: bool
 ) -> None:
     """Measure SUITE (a file, or the name of a bundled one); resumes an unfinished run automatically."""
-    from costbench.measuring import RunOptions, measure, require_cells
+    from costbench.measuring import RunOptions, measure
+    from costbench.plan import require_cells
     from costbench.screen import RunScreen, print_plan
 
     plan = _plan(suite, limit, only)
@@ -145,15 +147,25 @@ def run(
 )
 @click.option("--baseline", metavar="CELL", help="Compare with this cell.")
 @click.option("--grader", metavar="GRADER", help="Use this grader's grades.")
-def report(
-    run_name: str | None, pareto: bool, x: "XAxis | None", form: str, **options: Any
+def report(  # noqa: PLR0913 - an option each
+    *,
+    run_name: str | None,
+    pareto: bool,
+    x: "XAxis | None",
+    form: str,
+    runs: Path,
+    out: Path | None,
+    prices: Path | None,
+    changes: tuple[str, ...],
+    baseline: str | None,
+    grader: str | None,
 ) -> None:
     """Summarize a run (the last one if none is named): table on stdout, files in reports/RUN."""
     from costbench.report.files import write_report
     from costbench.reporting import ReportOptions, make_report, print_report
 
-    found = make_report(run_name, ReportOptions(**options))
-    folder = options["out"] or Path("reports") / found.run
+    found = make_report(run_name, ReportOptions(runs, prices, changes, baseline, grader))
+    folder = out or Path("reports") / found.run
     print_report(found, form)
     for path in write_report(found, folder, x=x, pareto=pareto):
         click.echo(f"wrote {path}", err=True)
@@ -166,7 +178,7 @@ def report(
 @click.option("--show-prompt", is_flag=True, help="Show the first prompt of each dataset.")
 def plan(suite: str, limit: int | None, only: tuple[str, ...], show_prompt: bool) -> None:
     """Show what SUITE would run here, what is skipped and why; measures nothing."""
-    from costbench.measuring import require_cells
+    from costbench.plan import require_cells
     from costbench.screen import print_plan, print_prompts
 
     found = _plan(suite, limit, only)
@@ -223,6 +235,8 @@ def export(
     from costbench.frames import Run
     from costbench.locations import find_run
 
+    if form == "parquet" and out is None:
+        raise click.UsageError("--format parquet is not text: name a file with --out")
     rows = export_run(Run(find_run(run_name, runs), grader), form, out, text=text)
     if out:
         click.echo(f"wrote {out} ({rows:,} attempts)", err=True)
@@ -247,7 +261,7 @@ def train(recipe: Path, out: Path | None) -> None:
     train_recipe(recipe, out)
 
 
-def _plan(suite: str, limit: int | None, only: tuple[str, ...]) -> Any:
+def _plan(suite: str, limit: int | None, only: tuple[str, ...]) -> "Plan":
     from costbench.hardware import probe_machine
     from costbench.locations import find_suite
     from costbench.plan import make_plan

@@ -111,7 +111,8 @@ def _try_meter(kind: str) -> str:
 
 def _try_grader(kind: str) -> str:
     grader: Grader = build_component("graders", kind)
-    right, wrong = (Answered(reference="2", answer=f"\\boxed{{{found}}}") for found in "23")
+    half, third = "\\frac{1}{2}", "\\frac{1}{3}"  # telling them apart takes a parser
+    right, wrong = (Answered(reference=half, answer=f"\\boxed{{{x}}}") for x in (half, third))
     with grader.open() as grade:
         verdicts = [found.correct for found in grade([right, wrong])]
     if verdicts != [True, False]:

@@ -4,10 +4,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from costbench.errors import StoreError
+from costbench.errors import PluginError, StoreError
 from costbench.frames import Run
 from costbench.grading import Grading, parse_grader
 from costbench.printable import clean, csv_safe
+from costbench.run_folder import write_text
 from costbench.store import Store
 
 if TYPE_CHECKING:
@@ -19,33 +20,32 @@ Format = Literal["csv", "jsonl", "parquet"]
 def export_run(run: Run, form: Format, out: Path | None, *, text: bool) -> int:
     """Grade what lacks a grade, then write to `out`, or to stdout when None; how many rows that were.
 
-    Raises StoreError where it cannot be written.
+    Parquet is not text and needs `out`. Raises StoreError where it cannot be written, PluginError where
+    Parquet needs a package.
     """
-    if form == "parquet" and out is None:
-        raise StoreError("parquet is not text; name a file with --out")
     with Store.open(run.folder) as store, Grading(store) as grading:
         grading.grade_all(parse_grader(run.grader) if run.grader else None)
     table = run.attempts(text=text)
     if out is None:
         sys.stdout.write(_text(table, form))
+    elif form == "parquet":
+        _write_parquet(table, out)
     else:
-        _write(table, form, out)
+        write_text(out, _text(table, form))
     return len(table)
 
 
-def _write(table: "pd.DataFrame", form: Format, out: Path) -> None:
+def _write_parquet(table: "pd.DataFrame", out: Path) -> None:
     fresh = out.with_name(out.name + ".new")
     try:
-        if form == "parquet":
-            table.to_parquet(fresh, index=False)
-        else:
-            fresh.write_text(_text(table, form), encoding="utf-8")
+        table.to_parquet(fresh, index=False)
         fresh.replace(out)
     except OSError as error:
-        fresh.unlink(missing_ok=True)
         raise StoreError(f"{out}: cannot be written: {error.strerror or error}") from error
     except ImportError as error:
-        raise StoreError("parquet needs the package pyarrow: pip install pyarrow") from error
+        raise PluginError("parquet needs the package pyarrow: pip install pyarrow") from error
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def _text(table: "pd.DataFrame", form: Format) -> str:

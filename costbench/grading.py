@@ -1,6 +1,5 @@
 """Grades for stored attempts. Old grades are kept: a verdict belongs to a grader and its version."""
 
-import json
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Any, Self
@@ -42,15 +41,17 @@ class Grading:
 
     def grade_all(self, grader: Grader | None = None) -> int:
         """Grade what lacks a grade of this grader, else of each cell's own; how many attempts that were."""
-        cells = [
-            cell for (cell,) in self._store.db.execute("SELECT id FROM cells ORDER BY ordinal")
-        ]
-        return sum(self.grade_cell(cell, grader) for cell in cells)
+        return sum(
+            self._grade_cell(cell, spec, grader or grader_of(spec))
+            for cell, spec in self._store.specs().items()
+        )
 
-    def grade_cell(self, cell: str, grader: Grader | None = None) -> int:
+    def grade_cell(self, cell: str) -> int:
         """Grade the attempts of one cell that lack a grade; how many that were."""
-        spec = _spec(self._store, cell)
-        grader = grader or grader_of(spec)
+        spec = self._store.specs()[cell]
+        return self._grade_cell(cell, spec, grader_of(spec))
+
+    def _grade_cell(self, cell: str, spec: dict[str, Any], grader: Grader) -> int:
         waiting = self._store.db.execute(
             _UNGRADED,
             {
@@ -125,24 +126,16 @@ def parse_grader(text: str) -> Grader:
 
 def graders_in_use(store: Store, grader: Grader | None = None) -> dict[str, tuple[str, str]]:
     """By cell: the grader and version whose grades count; each cell's own unless another is given."""
-    rows = store.db.execute("SELECT id, spec FROM cells ORDER BY ordinal")
-    graders = {cell: grader or grader_of(json.loads(spec)) for cell, spec in rows}
+    graders = {cell: grader or grader_of(spec) for cell, spec in store.specs().items()}
     return {cell: (grader.kind, grader.version) for cell, grader in graders.items()}
 
 
 def cell_accuracy(store: Store, cell: str) -> float | None:
     """Share of correct answers among graded ones; None where nothing is graded."""
-    grader = grader_of(_spec(store, cell))
+    grader = grader_of(store.specs()[cell])
     graded, correct = store.db.execute(
         "SELECT COUNT(g.correct), SUM(g.correct) FROM attempts a JOIN grades g ON g.attempt = a.id"
         " WHERE a.cell = ? AND g.grader = ? AND g.version = ?",
         (cell, grader.kind, grader.version),
     ).fetchone()
     return correct / graded if graded else None
-
-
-def _spec(store: Store, cell: str) -> dict[str, Any]:
-    spec: dict[str, Any] = json.loads(
-        store.db.execute("SELECT spec FROM cells WHERE id = ?", (cell,)).fetchone()[0]
-    )
-    return spec

@@ -3,19 +3,18 @@
 import asyncio
 import datetime
 import importlib.metadata
-from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from costbench.errors import StoreError, SuiteError
+from costbench.errors import SuiteError
 from costbench.grading import Grading, cell_accuracy
 from costbench.locations import new_run_folder, unfinished_run
 from costbench.plan import Cell, Plan, dataset_sha256, prompt_sha256
 from costbench.plugins import component_spec
 from costbench.prices import PriceBook, load_prices, machine_rate
-from costbench.runner import Aides, Budget, RunResult, Watcher, run_plan
+from costbench.runner import Allowance, Grade, Observer, RunResult, run_plan
 from costbench.store import PlannedCell, Store
 
 
@@ -28,27 +27,17 @@ class RunOptions:
     grade: bool = True
 
 
-class Observer(Watcher, Protocol):
-    """Whoever shows a run from its start."""
-
-    def announce(self, folder: Path, stored: int) -> None:
-        """Where the run is stored, and how many attempts it already has."""
-
-    def left_alone(self, folder: Path, differs_in: Sequence[str]) -> None:
-        """An unfinished run of this suite is not gone on with, because these parts of it differ."""
-
-
 def measure(plan: Plan, options: RunOptions, observer: Observer) -> tuple[Path, RunResult]:
     """Carry out a plan, resuming an unfinished run of it; raises SuiteError, StoreError, GradeError."""
     book = load_prices(plan.suite.prices) if plan.suite.prices else None
-    budget = _budget(plan, book)
+    allowance = _allowance(plan, book)
     with ExitStack() as stack:
         store = stack.enter_context(_open_store(plan, book, options, observer))
         observer.announce(store.folder, _stored(store))
         grading = stack.enter_context(Grading(store))
         store.begin_session(plan.machine.model_dump(mode="json"))
-        aides = Aides(observer, _grader(store, grading, options))
-        result = asyncio.run(run_plan(plan, store, budget, aides))
+        grade = _grader(store, grading, options)
+        result = asyncio.run(run_plan(plan, store, allowance, observer, grade))
         if options.grade:
             grading.grade_all()
         if result.complete:
@@ -57,17 +46,17 @@ def measure(plan: Plan, options: RunOptions, observer: Observer) -> tuple[Path, 
     return store.folder, result
 
 
-def _budget(plan: Plan, book: PriceBook | None) -> Budget:
+def _allowance(plan: Plan, book: PriceBook | None) -> Allowance:
     rate = machine_rate(book, plan.machine, gpus=1 if plan.machine.gpus else 0)
     if plan.suite.limits.usd and rate is None:
         raise SuiteError(
             "limits.usd: the price book has no price for this machine, so the limit could not hold; "
             "add one to the book, or limit `wall_s` or `tokens`"
         )
-    return Budget(plan.suite.limits, rate.usd_per_s if rate else None)
+    return Allowance(plan.suite.limits, rate.usd_per_s if rate else None)
 
 
-def _grader(store: Store, grading: Grading, options: RunOptions) -> Callable[[Cell], float | None]:
+def _grader(store: Store, grading: Grading, options: RunOptions) -> Grade:
     def grade(cell: Cell) -> float | None:
         if not options.grade:
             return None
@@ -137,10 +126,3 @@ def cell_spec(cell: Cell) -> dict[str, Any]:
         "sampling": cell.sampling.model_dump(mode="json"),
         "concurrency": cell.concurrency,
     }
-
-
-def require_cells(plan: Plan) -> None:
-    """Raises StoreError when this machine can run no group of the suite."""
-    if not plan.cells:
-        reasons = "\n".join(f"  {skipped.group}: {skipped.reason}" for skipped in plan.skipped)
-        raise StoreError(f"nothing in {plan.suite.name} can run on this machine:\n{reasons}")

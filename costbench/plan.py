@@ -99,6 +99,13 @@ def make_plan(
     return Plan(suite, machine, tuple(cells), tuple(skipped), _identity(suite, machine, cells))
 
 
+def require_cells(plan: Plan) -> None:
+    """Raises SuiteError when this machine can run no group of the suite."""
+    if not plan.cells:
+        reasons = "\n".join(f"  {skipped.group}: {skipped.reason}" for skipped in plan.skipped)
+        raise SuiteError(f"nothing in {plan.suite.name} can run on this machine:\n{reasons}")
+
+
 @dataclass
 class _Choice:
     """What the command line leaves of a suite."""

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from costbench.metering.trace import Series, series_of
 from costbench.store import Store
-from costbench.types import MeterFacts
+from costbench.types import OUTCOMES, MeterFacts
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-CORRECT, WRONG, TRUNCATED, UNGRADED, ERROR = range(5)
+CORRECT, WRONG, TRUNCATED, UNGRADED, ERROR = range(len(OUTCOMES))
 """Outcome codes, in the order of types.Outcome."""
 
 TOKEN_COLUMNS = (
@@ -30,18 +30,22 @@ SELECT p.ordinal, a.pass, a.session,
          WHEN g.attempt IS NULL OR g.correct IS NULL THEN 3
          WHEN g.extracted IS NULL AND NOT a.finished THEN 2
          WHEN g.correct THEN 0 ELSE 1 END,
-    SUM(c.input_tokens), SUM(c.cached_tokens), SUM(c.output_tokens), SUM(c.reasoning_tokens),
-    SUM(c.injected_tokens), MAX(c.finished_s) - MIN(c.submitted_s),
+    {tokens},
+    MAX(c.finished_s) - MIN(c.submitted_s),
     MIN(CASE WHEN c.ordinal = 0 THEN c.first_token_s - c.submitted_s END),
-    SUM(1.0 * c.batch_size * c.output_tokens) / NULLIF(SUM(c.output_tokens), 0),
-    COUNT(c.ordinal), COUNT(c.input_tokens), COUNT(c.cached_tokens), COUNT(c.output_tokens),
-    COUNT(c.reasoning_tokens), COUNT(c.injected_tokens)
+    SUM(1.0 * c.batch_size * c.output_tokens) / NULLIF(SUM(c.output_tokens), 0)
 FROM attempts a
 JOIN problems p ON p.dataset = :dataset AND p.id = a.problem
 LEFT JOIN calls c ON c.attempt = a.id
 LEFT JOIN grades g ON g.attempt = a.id AND g.grader = :grader AND g.version = :version
 WHERE a.cell = :cell GROUP BY a.id ORDER BY p.ordinal, a.pass
-"""
+""".format(
+    # A sum is known when every call told its part; without a call it is 0.
+    tokens=", ".join(
+        f"CASE WHEN COUNT(c.{name}) = COUNT(c.ordinal) THEN TOTAL(c.{name}) END"
+        for name in TOKEN_COLUMNS
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,11 @@ class CellRecord:
         return int(self.columns["problem"].size)
 
     @property
+    def complete(self) -> bool:
+        """Whether every planned attempt is there."""
+        return self.attempts == self.problems * int(self.spec["sampling"]["samples_per_problem"])
+
+    @property
     def passes(self) -> int:
         """How many have begun; they are taken in turn."""
         return int(self.columns["sample"].max(initial=0)) + 1
@@ -112,9 +121,11 @@ def read_records(store: Store, grader_version: dict[str, tuple[str, str]]) -> Ru
         for (session,) in store.db.execute("SELECT id FROM sessions")
     }
     cells = [
-        _cell(store, cell, json.loads(spec), grader_version[cell], traces)
-        for cell, spec in store.db.execute("SELECT id, spec FROM cells ORDER BY ordinal")
+        _cell(store, cell, spec, grader_version[cell], traces)
+        for cell, spec in store.specs().items()
     ]
+    groups = {cell.spec["group"] for cell in cells}
+    finished = groups - {cell.spec["group"] for cell in cells if not cell.complete}
     meters: dict[int, list[MeterFacts]] = {}
     for session, facts in store.db.execute("SELECT session, facts FROM meters"):
         meters.setdefault(session, []).append(MeterFacts.model_validate_json(facts))
@@ -126,7 +137,7 @@ def read_records(store: Store, grader_version: dict[str, tuple[str, str]]) -> Ru
         failed=tuple(
             (group, reason)
             for group, reason in _events(store, "failed")
-            if group not in _finished_groups(store)  # a later session made it good
+            if group not in finished  # a later session made it good
         ),
         meter_faults=tuple(message for _, message in _events(store, "meter")),
     )
@@ -135,19 +146,6 @@ def read_records(store: Store, grader_version: dict[str, tuple[str, str]]) -> Ru
 def _events(store: Store, kind: str) -> tuple[tuple[str, str], ...]:
     query = "SELECT DISTINCT COALESCE(cell, ''), message FROM events WHERE kind = ? ORDER BY t_s"
     return tuple(store.db.execute(query, (kind,)))
-
-
-def _finished_groups(store: Store) -> set[str]:
-    stored = dict(store.db.execute("SELECT cell, COUNT(*) FROM attempts GROUP BY cell"))
-    specs = [
-        (cell, json.loads(spec)) for cell, spec in store.db.execute("SELECT id, spec FROM cells")
-    ]
-    unfinished = {
-        spec["group"]
-        for cell, spec in specs
-        if stored.get(cell, 0) < spec["problems"] * spec["sampling"]["samples_per_problem"]
-    }
-    return {spec["group"] for _, spec in specs} - unfinished
 
 
 def _cell(
@@ -166,15 +164,7 @@ def _cell(
             "version": grader[1],
         },
     ).fetchall()
-    width = len(_COLUMNS)
-    table = np.array([row[:width] for row in rows], dtype=np.float64).reshape(-1, width)
-    counts = np.array([row[width:] for row in rows], dtype=np.float64).reshape(-1, 6)
-    # A sum over calls is known only when every call told its part.
-    for column in range(5):
-        table[counts[:, column + 1] < counts[:, 0], 4 + column] = np.nan
-    table[counts[:, 0] == 0, 4:9] = (
-        0.0  # an error before the first call: nothing was sampled or sent
-    )
+    table = np.array(rows, dtype=np.float64).reshape(-1, len(_COLUMNS))
     levels = store.db.execute(
         "SELECT level FROM problems WHERE dataset = ? ORDER BY ordinal", (spec["dataset_sha256"],)
     )

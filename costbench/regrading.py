@@ -81,13 +81,14 @@ def print_verdicts(verdicts: Sequence[Verdicts]) -> None:
     if not console.is_terminal:
         console.width = _PIPE_WIDTH
     table = Table("cell", "grader", "version", box=None, pad_edge=False)
-    for name in ("accuracy", "graded", "ungraded", "differs"):
+    for name in ("accuracy %", "graded", "ungraded", "differs"):
         table.add_column(name, justify="right")
     for found in verdicts:
         accuracy = found.accuracy
         table.add_row(
             *(escape(clean(text)) for text in (found.cell, found.grader, found.version)),
-            ("n/a" if accuracy is None else f"{accuracy:.4f}") + ("*" if found.counts else " "),
+            ("n/a" if accuracy is None else f"{100 * accuracy:.1f}")
+            + ("*" if found.counts else " "),
             f"{found.graded:,}",
             f"{found.attempts - found.graded:,}",
             "" if found.counts else f"{found.differs:,}",

@@ -22,7 +22,6 @@ class ReportOptions:
     """What the command line says about a report."""
 
     runs: Path = Path("runs")
-    out: Path | None = None
     prices: Path | None = None
     changes: tuple[str, ...] = ()
     baseline: str | None = None

@@ -128,4 +128,6 @@ def write_text(path: Path, text: str) -> None:
     except OSError as error:
         with suppress(OSError):
             fresh.unlink()
-        raise StoreError(f"{path}: cannot be written: {error.strerror}") from error
+        raise StoreError(
+            f"{path}: cannot be written: {error.strerror}; name another place with --out"
+        ) from error

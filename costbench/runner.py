@@ -1,31 +1,38 @@
 """Carrying out a plan: models loaded one by one, passes in turn, N attempts in flight, everything stored."""
 
 import asyncio
-import hashlib
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import groupby
+from pathlib import Path
 from typing import Protocol
 
-from costbench.errors import ContextFullError, EngineError, RequestError
+from costbench.attempting import attempt
+from costbench.errors import EngineError, RequestError
 from costbench.interfaces import OpenEngine
 from costbench.metering.sampler import Reading, Sampler
 from costbench.metering.select import meters_for
 from costbench.plan import Cell, Plan
 from costbench.policies.asking import ask
-from costbench.store import Attempt, Call, Store
+from costbench.store import Attempt, Store
 from costbench.suite import Limits
-from costbench.types import Completion, Piece, Problem, Request, Solution
+from costbench.types import Problem, Request
 
 _COMMIT_EVERY_S = 1.0
 _WARM_UP_TOKENS = 16
 
 
-class Watcher(Protocol):
-    """Whoever shows the progress of a run."""
+class Observer(Protocol):
+    """Whoever shows a run."""
+
+    def announce(self, folder: Path, stored: int) -> None:
+        """Where the run is stored, and how many attempts it already has."""
+
+    def left_alone(self, folder: Path, differs_in: Sequence[str]) -> None:
+        """An unfinished run of this suite is not resumed, because these parts of it differ."""
 
     def loading(self, cell: Cell) -> None:
         """A model is being loaded."""
@@ -40,8 +47,12 @@ class Watcher(Protocol):
         """A group cannot go on; the others do."""
 
 
+Grade = Callable[[Cell], float | None]
+"""Grades a finished cell and gives its accuracy; called between windows, when no engine is at work."""
+
+
 @dataclass
-class Budget:
+class Allowance:
     """What a run may still use in this session."""
 
     limits: Limits
@@ -72,16 +83,9 @@ class RunResult:
     """Groups that could not go on, with the reason."""
 
 
-@dataclass(frozen=True)
-class Aides:
-    """Who helps a run along."""
-
-    watcher: Watcher
-    grade: Callable[[Cell], float | None]
-    """Grades a finished cell and gives its accuracy; called between windows, when no engine is at work."""
-
-
-async def run_plan(plan: Plan, store: Store, budget: Budget, aides: Aides) -> RunResult:
+async def run_plan(
+    plan: Plan, store: Store, allowance: Allowance, observer: Observer, grade: Grade
+) -> RunResult:
     """Measure what the store does not have yet.
 
     Whatever ends it early (Ctrl-C, a limit, a dead engine), attempts that are done are committed first.
@@ -91,7 +95,7 @@ async def run_plan(plan: Plan, store: Store, budget: Budget, aides: Aides) -> Ru
     meters = meters_for(choice, gpu=bool(plan.machine.gpus))
     with Sampler(meters, required=choice != "auto") as sampler:
         store.add_meters(sampler.facts)
-        session = _Session(store, sampler, budget, aides)
+        session = _Session(store, sampler, allowance, observer, grade)
         try:
             for cells in _by_model(plan):
                 try:
@@ -99,7 +103,7 @@ async def run_plan(plan: Plan, store: Store, budget: Budget, aides: Aides) -> Ru
                 except EngineError as error:
                     failed.append((cells[0].group, str(error)))
                     store.add_event("failed", str(error), cells[0].group)
-                    aides.watcher.failed(cells[0].group, str(error))
+                    observer.failed(cells[0].group, str(error))
         finally:
             with suppress(asyncio.CancelledError):
                 await asyncio.sleep(sampler.settle_s)
@@ -116,12 +120,19 @@ def _by_model(plan: Plan) -> Iterator[list[Cell]]:
 class _Session:
     """One process's work on a run."""
 
-    def __init__(self, store: Store, sampler: Sampler, budget: Budget, aides: Aides) -> None:
+    def __init__(
+        self,
+        store: Store,
+        sampler: Sampler,
+        allowance: Allowance,
+        observer: Observer,
+        grade: Grade,
+    ) -> None:
         self._store = store
         self._sampler = sampler
-        self._budget = budget
-        self._aides = aides
-        self._watcher = aides.watcher
+        self._allowance = allowance
+        self._observer = observer
+        self._grade = grade
         self._done: list[Attempt] = []
         self._readings: list[Reading] = []
         self.stopped_by: str | None = None
@@ -131,7 +142,7 @@ class _Session:
         passes = [(number, cell) for number, cell in self._order(cells) if self._todo(cell, number)]
         if not passes or self.stopped_by:
             return
-        self._watcher.loading(cells[0])
+        self._observer.loading(cells[0])
         concurrency = max(cell.concurrency for cell in cells)
         async with cells[0].engine.open(cells[0].model, concurrency) as engine:
             self._note_engine(cells, engine)
@@ -197,8 +208,8 @@ class _Session:
             for problem in todo:
                 if self._limit_reached():
                     return
-                attempt = await self._attempt(cell, problem, number, engine)
-                self._done.append(attempt)  # looked up only now: a commit replaces the list
+                done = await attempt(cell, problem, number, engine)
+                self._done.append(done)  # looked up only now: a commit replaces the list
 
         with self._store.window(cell.id, number, "whole"):
             committing = asyncio.create_task(self._commit_now_and_then(cell))
@@ -211,10 +222,10 @@ class _Session:
                 await asyncio.gather(committing, *workers, return_exceptions=True)
                 self.commit(cell)
         if not self.stopped_by and number == cell.sampling.samples_per_problem - 1:
-            self._watcher.finished(cell, self._aides.grade(cell))
+            self._observer.finished(cell, self._grade(cell))
 
     def _limit_reached(self) -> bool:
-        self.stopped_by = self.stopped_by or self._budget.reached()
+        self.stopped_by = self.stopped_by or self._allowance.reached()
         return self.stopped_by is not None
 
     async def _commit_now_and_then(self, cell: Cell) -> None:
@@ -224,47 +235,17 @@ class _Session:
 
     def commit(self, cell: Cell | None = None) -> None:
         """Store what is done, and the trace up to now; what cannot be stored is kept for the next try."""
-        done, count = self._done, len(self._done)
+        done = self._done
         readings, faults = self._sampler.drain()
         self._readings += readings
         self._store.add_faults(faults)
         if done or self._readings:
             self._store.add_attempts(done, self._readings)
-        self._done, self._readings = done[count:], []
+        self._done, self._readings = [], []
         tokens = sum(call.completion.output_tokens or 0 for a in done for call in a.calls)
-        self._budget.output_tokens += tokens
+        self._allowance.output_tokens += tokens
         if cell is not None and done:
-            self._watcher.attempted(cell, len(done), tokens)
-
-    async def _attempt(
-        self, cell: Cell, problem: Problem, number: int, engine: OpenEngine
-    ) -> Attempt:
-        seed = attempt_seed(cell.sampling.seed, cell.id, problem.id, number)
-        calls = _Calls(cell, engine, seed)
-        started_s, solution, problem_found = time.monotonic(), None, None
-        try:
-            solution = await cell.policy.solve(problem, cell.model, calls.generate)
-        except ContextFullError as error:
-            # Cut by the context as others are by max_tokens; an error would leave the accuracy.
-            solution = calls.cut_off
-            problem_found = None if solution else str(error)
-        except RequestError as error:
-            problem_found = str(error)
-        except EngineError:
-            raise
-        except Exception as error:  # noqa: BLE001 - a policy that breaks on one problem is data, not a crash
-            problem_found = f"policy {cell.policy_name}: {type(error).__name__}: {error}"
-        return Attempt(
-            cell=cell.id,
-            problem=problem.id,
-            pass_number=number,
-            seed=seed,
-            started_s=started_s,
-            finished_s=time.monotonic(),
-            calls=tuple(calls.made),
-            solution=solution,
-            error=problem_found,
-        )
+            self._observer.attempted(cell, len(done), tokens)
 
 
 async def _all_done(workers: Sequence[asyncio.Task[None]], beside: asyncio.Task[None]) -> None:
@@ -274,51 +255,3 @@ async def _all_done(workers: Sequence[asyncio.Task[None]], beside: asyncio.Task[
         done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
-
-
-class _Calls:
-    """The calls of one attempt: fills in sampling and seed, counts injected text once."""
-
-    def __init__(self, cell: Cell, engine: OpenEngine, seed: int) -> None:
-        self._cell = cell
-        self._engine = engine
-        self._seed = seed
-        self._sent: list[Piece] = []
-        self.made: list[Call] = []
-        self._last_request: Request | None = None
-
-    @property
-    def cut_off(self) -> Solution | None:
-        """What was written when the engine took no more; None when that was nothing."""
-        if self._last_request is None or not self._last_request.written:
-            return None
-        return Solution(pieces=self._last_request.written, finished=False)
-
-    async def generate(self, request: Request) -> Completion:
-        self._last_request = request
-        done = await self._engine.generate(
-            request.model_copy(
-                update={
-                    "sampling": request.sampling or self._cell.sampling,
-                    "seed": self._seed + len(self.made) if request.seed is None else request.seed,
-                }
-            )
-        )
-        self.made.append(Call(done, self._new_injected_tokens(request, done)))
-        return done
-
-    def _new_injected_tokens(self, request: Request, done: Completion) -> int | None:
-        if done.written_tokens is None:
-            return None
-        total = 0
-        for piece, tokens in zip(request.written, done.written_tokens, strict=True):
-            if piece.origin == "injected" and not any(piece is sent for sent in self._sent):
-                self._sent.append(piece)
-                total += tokens
-        return total
-
-
-def attempt_seed(suite_seed: int, cell: str, problem: str, pass_number: int) -> int:
-    """A seed of its own for every attempt, the same whenever the run is repeated."""
-    key = f"{suite_seed}\0{cell}\0{problem}\0{pass_number}".encode()
-    return int.from_bytes(hashlib.sha256(key).digest()[:7], "big")

@@ -135,6 +135,11 @@ class Store:
         row = self.db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         return json.loads(row[0]) if row else None
 
+    def specs(self) -> dict[str, dict[str, Any]]:
+        """What the plan says of each cell, in its order."""
+        rows = self.db.execute("SELECT id, spec FROM cells ORDER BY ordinal")
+        return {cell: json.loads(spec) for cell, spec in rows}
+
     def set_meta(self, key: str, value: Any) -> None:
         """Write a value of the run itself."""
         self.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))

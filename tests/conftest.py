@@ -4,6 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from commands import costbench
+from small_suite import write_small_suite
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -28,3 +30,16 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
         assert lines == path.read_text(encoding="utf-8").splitlines()
 
     return compare
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a finished run of the small suite."""
+    folder = tmp_path_factory.mktemp("finished")
+    write_small_suite(folder)
+    done = costbench(folder, "run", "small.yaml")
+    assert done.returncode == 0, done.stderr
+    assert "unconstrained" in done.stdout
+    assert "skipped needs-a-gpu: " in done.stderr
+    assert "accuracy" in done.stderr
+    return folder

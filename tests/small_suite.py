@@ -10,7 +10,7 @@ meters: {meters}
 limits: {limits}
 groups:
   - name: embedded
-    engine: transformers
+    engine: {{kind: transformers, device: cpu}}
     datasets: [{{kind: arithmetic, problems: {problems}, seed: 5, levels: [1, 2]}}]
     models:
       - {{name: abacus-base, path: "embedded:abacus-base", role: baseline, tier: tiny}}
@@ -47,7 +47,7 @@ def write_small_suite(
     samples: int = 2,
     concurrency: int = 8,
     policies: tuple[str, ...] = POLICIES,
-    meters: str = "auto",
+    meters: str = "[codecarbon]",
     limits: str = "{}",
 ) -> Path:
     """Write the suite and its price book; gives the suite's path."""

@@ -49,6 +49,16 @@ def test_links_lead_somewhere() -> None:
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
+def test_the_readmes_figures_are_those_of_the_report_it_links_to() -> None:
+    (page,) = set(re.findall(r"\((reports/[^)]+/report\.md)\)", README))
+    published = (ROOT / page).read_text().splitlines()
+    rows = [
+        line for line in README.splitlines() if re.match(r"\| (policy|unconstr|trunc|budget)", line)
+    ]
+    assert len(rows) >= 10
+    assert [row for row in rows if row not in published] == []
+
+
 def test_the_readmes_commands_are_what_ci_runs() -> None:
     ci = (ROOT / ".ci" / "run").read_text()
     main_job, tests = re.findall(r"^    (pip install .*)$", README, flags=re.MULTILINE)

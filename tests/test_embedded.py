@@ -1,7 +1,6 @@
 """The model that ships with the package is what its card and the issue of it promise."""
 
 import asyncio
-from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -9,10 +8,10 @@ from safetensors import safe_open
 from transformers import AutoConfig, AutoTokenizer
 
 from costbench.datasets.arithmetic import Arithmetic
-from costbench.engines.transformers import TransformersEngine
 from costbench.policies.truncation import Truncation
 from costbench.policies.unconstrained import Unconstrained
-from costbench.types import Completion, Model, Problem, Request, Sampling
+from costbench.types import Model, Problem
+from trainers.judging import accuracy, judge
 
 FOLDER = Path(__file__).parent.parent / "costbench" / "embedded" / "abacus-base"
 MODEL = Model(name="abacus-base", path="embedded:abacus-base")
@@ -42,43 +41,6 @@ def test_its_card_says_what_it_is() -> None:
     assert "kWh" in card
 
 
-Results = dict[int, list[tuple[bool, int]]]
-"""Right or wrong, and tokens, by level."""
-
-
-def attempts(policy: Unconstrained | Truncation, problems: list[Problem]) -> Results:
-    found: Results = defaultdict(list)
-
-    async def run() -> None:
-        async with TransformersEngine().open(MODEL, 120) as engine:
-
-            async def one(number: int, problem: Problem) -> None:
-                used = 0
-
-                async def generate(request: Request) -> Completion:
-                    nonlocal used
-                    sampling = Sampling(temperature=0.6, top_p=0.95)
-                    done = await engine.generate(
-                        request.model_copy(update={"sampling": sampling, "seed": number})
-                    )
-                    used += done.output_tokens or 0
-                    return done
-
-                solution = await policy.solve(problem, MODEL, generate)
-                right = f"\\boxed{{{problem.answer}}}" in solution.text
-                found[problem.level or 0].append((right, used))
-
-            await asyncio.gather(*(one(at, problem) for at, problem in enumerate(problems)))
-
-    asyncio.run(run())
-    return found
-
-
-def accuracy(found: Results) -> float:
-    results = [right for level in found.values() for right, _ in level]
-    return sum(results) / len(results)
-
-
 @pytest.fixture(scope="module")
 def problems() -> list[Problem]:
     return list(Arithmetic(problems=240, seed=20).load())
@@ -87,11 +49,11 @@ def problems() -> list[Problem]:
 def test_it_reasons_at_length_and_mostly_right_and_less_so_when_cut(
     problems: list[Problem],
 ) -> None:
-    free = attempts(Unconstrained(max_tokens=512), problems)
+    free = asyncio.run(judge(MODEL, Unconstrained(max_tokens=512), problems))
     assert accuracy(free) >= 0.9
     tokens = [sum(used for _, used in free[level]) / len(free[level]) for level in range(1, 7)]
     # Neighboring levels are too alike for 40 problems each; two steps more are longer for sure.
     assert all(longer > shorter for shorter, longer in zip(tokens, tokens[2:], strict=False))
     assert tokens[-1] > 2 * tokens[0]
-    cut = attempts(Truncation(budget=64), problems)
+    cut = asyncio.run(judge(MODEL, Truncation(budget=64), problems))
     assert accuracy(cut) < accuracy(free) - 0.3

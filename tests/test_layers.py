@@ -25,6 +25,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ),
     (
         "costbench.runner",
+        "costbench.attempting",
         "costbench.report",
         "costbench.grading",
         "costbench.records",

@@ -1,22 +1,20 @@
 """The model card: what it is, how it was made, what it took, and what it can do, measured when it is done."""
 
 import asyncio
-from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
 from costbench.datasets.arithmetic import Arithmetic
-from costbench.engines.transformers import TransformersEngine
 from costbench.policies.unconstrained import Unconstrained
-from costbench.types import Completion, Model, Problem, Request, Sampling
+from costbench.types import Model
 from costbench.units import kwh_from_joules
 from trainers.checkpoint import Ledger
+from trainers.judging import SAMPLING, accuracy, judge
 from trainers.recipe import SupervisedRecipe
 
 _PROBLEMS, _SEED, _MAX_TOKENS = 600, 1, 512
-_SAMPLING = Sampling(temperature=0.6, top_p=0.95, top_k=0)
 
 
 @dataclass(frozen=True)
@@ -39,35 +37,16 @@ def write_card(recipe: SupervisedRecipe, ledger: Ledger, folder: Path) -> Path:
 
 async def _measure(folder: Path, recipe: SupervisedRecipe) -> list[LevelResult]:
     problems = list(Arithmetic(problems=_PROBLEMS, seed=_SEED, levels=recipe.data.levels).load())
-    model, policy = Model(name=recipe.name, path=str(folder)), Unconstrained(max_tokens=_MAX_TOKENS)
-    async with TransformersEngine().open(model, 128) as engine:
-
-        async def attempt(number: int, problem: Problem) -> tuple[bool, int]:
-            used = 0
-
-            async def generate(request: Request) -> Completion:
-                nonlocal used
-                done = await engine.generate(
-                    request.model_copy(update={"sampling": _SAMPLING, "seed": number})
-                )
-                used += done.output_tokens or 0
-                return done
-
-            solution = await policy.solve(problem, model, generate)
-            return solution.text.rstrip().endswith(f"\\boxed{{{problem.answer}}}."), used
-
-        found = await asyncio.gather(*(attempt(at, p) for at, p in enumerate(problems)))
-    by_level: dict[int, list[tuple[bool, int]]] = defaultdict(list)
-    for problem, result in zip(problems, found, strict=True):
-        by_level[problem.level or 0].append(result)
+    model = Model(name=recipe.name, path=str(folder))
+    judged = await judge(model, Unconstrained(max_tokens=_MAX_TOKENS), problems)
     return [
         LevelResult(
             level=level,
             problems=len(results),
-            accuracy=sum(right for right, _ in results) / len(results),
+            accuracy=accuracy({level: results}),
             output_tokens=sum(tokens for _, tokens in results) / len(results),
         )
-        for level, results in sorted(by_level.items())
+        for level, results in judged.items()
     ]
 
 
@@ -107,8 +86,8 @@ its tokens, latencies and costs are real, but nothing about them carries over.
 
 ## What it does
 
-On {sum(r.problems for r in results)} held-back problems (temperature {_SAMPLING.temperature}, top-p \
-{_SAMPLING.top_p}, at most {_MAX_TOKENS} tokens, one sample each): **accuracy {share:.3f}**.
+On {sum(r.problems for r in results)} held-back problems (temperature {SAMPLING.temperature}, top-p \
+{SAMPLING.top_p}, at most {_MAX_TOKENS} tokens, one sample each): **accuracy {share:.3f}**.
 
 | steps | problems | accuracy | output tokens (mean) |
 |---|---|---|---|

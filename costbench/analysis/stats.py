@@ -33,22 +33,26 @@ class Estimate:
 class Resampling:
     """How often each problem is drawn: (resamples, problems), each row summing to the number of problems."""
 
-    def __init__(self, counts: NDArray[np.unsignedinteger]) -> None:
+    def __init__(self, counts: NDArray[np.unsignedinteger], seed: int) -> None:
         self.counts = counts
+        self._seed = seed
         self._sums: dict[bytes, Floats] = {}
 
     @classmethod
-    def draw(
-        cls, problems: int, rng: np.random.Generator, resamples: int = RESAMPLES
-    ) -> "Resampling":
-        """Bootstrap counts of `problems` clusters."""
+    def draw(cls, problems: int, seed: int, resamples: int = RESAMPLES) -> "Resampling":
+        """Bootstrap counts of `problems` clusters; the same seed gives the same ones."""
+        rng = np.random.default_rng([seed, problems])
         counts = np.empty((resamples, problems), dtype=np.uint16)
         for row in counts:
             row[:] = np.bincount(rng.integers(problems, size=problems), minlength=problems)
-        return cls(counts)
+        return cls(counts, seed)
 
-    def passes(self, count: int, rng: np.random.Generator) -> Floats:
-        """Weights of `count` passes for as many resamples; one pass alone cannot be resampled."""
+    def passes(self, count: int) -> Floats:
+        """Weights of `count` passes for as many resamples, the same at every call.
+
+        One pass alone cannot be resampled.
+        """
+        rng = np.random.default_rng([self._seed, self.counts.shape[1], count])
         even = np.full(count, 1.0 / count)
         drawn = rng.multinomial(count, even, size=self.counts.shape[0])
         return drawn.astype(np.float64) if count > 1 else np.ones((self.counts.shape[0], 1))
@@ -114,7 +118,7 @@ def percentile_interval(
     return low, high
 
 
-def rarest_rate(problems: int) -> float:
+def highest_unseen_rate(problems: int) -> float:
     """The highest rate of something that was seen on none of `problems`: 1 - (1 - confidence)^(1/n).
 
     One-sided; the exact form of the rule of three (Clopper and Pearson 1934).
@@ -140,7 +144,7 @@ def cost_per_correct(
     problems = int((attempts.sum(axis=1) > 0).sum())
     if problems == 0 or attempts.sum() <= 0:
         return Estimate(None, reason="no_attempts")
-    bound = float(cost.sum() / attempts.sum() / rarest_rate(problems))
+    bound = float(cost.sum() / attempts.sum() / highest_unseen_rate(problems))
     return Estimate(None, low=bound, reason="none_correct")
 
 

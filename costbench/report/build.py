@@ -1,11 +1,8 @@
 """From a run's records and a price book to the report: all of it can be done again with other prices."""
 
 from collections import defaultdict
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from costbench.analysis.stats import Resampling
 from costbench.hardware import Machine
@@ -74,14 +71,13 @@ def _figures(
     run: RunRecord, members: list[CellRecord], machine: Machine, book: PriceBook | None
 ) -> list[CellFigures]:
     """Figures of cells on the same problems, from the same resampled problems."""
-    rng = np.random.default_rng(np.random.SeedSequence([_BOOTSTRAP_SEED, members[0].problems]))
-    resampling = Resampling.draw(members[0].problems, rng)
+    resampling = Resampling.draw(members[0].problems, _BOOTSTRAP_SEED)
     figures = []
     for record in members:
         gpus = len(gpu_uuids(run, record))
         rate: Rate | None = machine_rate(book, machine, gpus)
         priced = PricedCell(record, rate, book, gpus)
-        figures.append(CellFigures(run, priced, resampling, deepcopy(rng)))  # and the same passes
+        figures.append(CellFigures(run, priced, resampling))
     return figures
 
 
@@ -102,7 +98,7 @@ def _notes(run: RunRecord) -> tuple[str, ...]:
     )
     if embedded:
         notes.append(
-            f"{', '.join(embedded)}: a demonstration model of about 1 M parameters for small arithmetic; "
+            f"{', '.join(embedded)}: a small demonstration model that ships with costbench; "
             "its figures show how the harness works and are no evidence about large models."
         )
     notes += [f"A meter could not be used: {fault}" for fault in run.meter_faults]

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from costbench.analysis.stats import Estimate, percentiles
 from costbench.records import CORRECT, ERROR, TRUNCATED, UNGRADED, WRONG
+from costbench.report.caveats import caveats_of, energy_reasons, quality_of, unknown_energy
 from costbench.report.contract import (
     CellReport,
     E,
@@ -20,7 +21,6 @@ from costbench.report.contract import (
     WindowFacts,
     Windows,
 )
-from costbench.report.doubts import caveats_of, energy_reasons, quality_of, unknown_energy
 from costbench.report.energy import CellEnergy
 from costbench.report.figures import CellFigures, PricedCell
 from costbench.units import kwh_from_joules
@@ -128,11 +128,8 @@ def _grid_reason(priced: PricedCell) -> str | None:
 
 
 def _money_facts(priced: PricedCell) -> MoneyFacts:
-    missing = _money_reason(priced)
-    if missing or priced.rate is None:
-        return MoneyFacts(
-            provenance="unavailable", method=None, reasons=(missing or "no_price_book",)
-        )
+    if priced.rate is None:
+        return _unavailable(_money_reason(priced))
     return MoneyFacts(
         provenance=priced.rate.price.provenance,
         method="machine_time_x_rental_price",
@@ -144,17 +141,20 @@ def _money_facts(priced: PricedCell) -> MoneyFacts:
 def _carbon_facts(priced: PricedCell, energy: CellEnergy) -> MoneyFacts:
     grid = priced.book.grid if priced.book else None
     if grid is None:
-        reasons: tuple[str, ...] = ("no_grid_intensity",)
-    else:
-        reasons = unknown_energy(energy)
-    if grid is None or reasons:
-        return MoneyFacts(provenance="unavailable", method=None, reasons=reasons)
+        return _unavailable(_grid_reason(priced))
+    if energy.joules is None:
+        return _unavailable(*unknown_energy(energy))
     return MoneyFacts(
         provenance="assumed",
         method="energy_x_grid_intensity",
         basis=grid.model_dump(mode="json"),
         reasons=("assumed_grid",),
     )
+
+
+def _unavailable(*reasons: str | None) -> MoneyFacts:
+    given = tuple(reason for reason in reasons if reason)
+    return MoneyFacts(provenance="unavailable", method=None, reasons=given)
 
 
 def _length_control(figures: CellFigures) -> LengthControl | None:

@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from costbench.analysis.compare import resampled_ratio, verdict
-from costbench.analysis.stats import Estimate, percentile_interval, rarest_rate
+from costbench.analysis.stats import Estimate, highest_unseen_rate, percentile_interval
 from costbench.report.cells import to_e
 from costbench.report.contract import Comparison, E
 from costbench.report.figures import CellFigures
@@ -84,7 +82,7 @@ def _accuracy_difference(candidate: CellFigures, base: CellFigures) -> Estimate:
     difference = mine.value - other.value
     low, high = percentile_interval(candidate.draws.accuracy - base.draws.accuracy)
     if low is not None and low == high:  # alike on every problem seen, but the next may differ
-        unseen = rarest_rate(candidate.record.problems)
+        unseen = highest_unseen_rate(candidate.record.problems)
         low, high = max(-1.0, difference - unseen), min(1.0, difference + unseen)
     return Estimate(difference, low, high)
 
@@ -92,4 +90,4 @@ def _accuracy_difference(candidate: CellFigures, base: CellFigures) -> Estimate:
 def _sign(difference: Estimate) -> str:
     if difference.low is None or difference.high is None or difference.low <= 0 <= difference.high:
         return "inconclusive"
-    return "higher" if np.sign(difference.low) > 0 else "lower"
+    return "higher" if difference.low > 0 else "lower"

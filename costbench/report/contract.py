@@ -6,6 +6,7 @@ reason beside it.
 
 from typing import Any, Literal
 
+from costbench.analysis.compare import Verdict
 from costbench.types import Frozen, LatencyBasis, Provenance, Quality, Role
 
 SCHEMA_VERSION = 1
@@ -13,7 +14,6 @@ METHOD_VERSION = "1"
 """Changes whenever the same run would give other figures."""
 
 FrontierMetric = Literal["usd", "joules", "output_tokens"]
-Verdict = Literal["lower", "higher", "equivalent within margin", "inconclusive"]
 
 
 class E(Frozen):
@@ -149,6 +149,7 @@ class CellReport(Frozen):
     windows: Windows
     length_control: LengthControl | None
     on_frontier: dict[FrontierMetric, OnFrontier]
+    """By cost per attempt; "output_tokens" are here sampled and injected ones, the x of budget curves."""
     by_level: tuple[LevelAccuracy, ...]
     caveats: tuple[str, ...]
     """Codes; `caveats.explain` has the sentence for each."""

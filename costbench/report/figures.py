@@ -10,7 +10,7 @@ from costbench.analysis.stats import (
     Estimate,
     Resampling,
     cost_per_correct,
-    rarest_rate,
+    highest_unseen_rate,
     ratio_estimate,
     table_of,
 )
@@ -52,16 +52,14 @@ class Draws:
 class CellFigures:
     """All estimates of one cell, computed from tables by problem and pass."""
 
-    def __init__(
-        self, run: RunRecord, priced: PricedCell, resampling: Resampling, rng: np.random.Generator
-    ) -> None:
+    def __init__(self, run: RunRecord, priced: PricedCell, resampling: Resampling) -> None:
         self.priced = priced
         self.record = record = priced.record
         self.basis = run.meta.get(f"engine:{record.id}", {}).get("latency_basis", "client")
         self.energy: CellEnergy = measure_cell(run, record)
         self.resampling = resampling
         self._shape = (record.problems, record.passes)
-        self._passes = resampling.passes(record.passes, rng)
+        self._passes = resampling.passes(record.passes)
         costs = (self.joules, self.machine_seconds, self.usd, self.gco2e, self.written_tokens)
         counts = (self.attempts, self.graded, self.correct, *map(self.tokens, TOKEN_COLUMNS))
         resampling.prepare((*costs, *counts))
@@ -130,7 +128,7 @@ class CellFigures:
         if found.value is None:
             return Estimate(None, reason="nothing_graded")
         # Resamples of problems that are all alike are all alike, but the next problem may not be.
-        unseen = rarest_rate(int((self.graded.sum(axis=1) > 0).sum()))
+        unseen = highest_unseen_rate(int((self.graded.sum(axis=1) > 0).sum()))
         if found.value == 0:
             return replace(found, high=unseen)
         return replace(found, low=1 - unseen) if found.value == 1 else found
@@ -145,36 +143,45 @@ class CellFigures:
         """What was measured pass by pass, over the tokens sampled."""
         return ratio_estimate(table, self.tokens("output_tokens"), self.resampling, self._passes)
 
+    @cached_property
+    def _costs(self) -> dict[FrontierMetric, tuple[Floats, Floats | None]]:
+        """What frontiers are about, with the passes to resample; tokens were not measured pass by pass."""
+        return {
+            "usd": (self.usd, self._passes),
+            "joules": (self.joules, self._passes),
+            "output_tokens": (self.written_tokens, None),
+        }
+
+    @cached_property
+    def _spent(self) -> dict[str, Floats]:
+        """What is compared per correct answer, by its name in the contract."""
+        return {
+            "usd_per_correct": self.usd,
+            "joules_per_correct": self.joules,
+            "machine_seconds_per_correct": self.machine_seconds,
+        }
+
     def per_attempt(self, metric: FrontierMetric) -> Estimate:
         """A cost per attempt by the name it has on the frontier."""
-        tables = {"usd": self.usd, "joules": self.joules, "output_tokens": self.written_tokens}
-        return self.mean(tables[metric], by_pass=metric != "output_tokens")
+        table, passes = self._costs[metric]
+        return self.mean(table, by_pass=passes is not None)
 
     def headline(self, metric: str) -> Estimate:
         """A figure that is compared with a baseline's, by its name in the contract."""
         if metric == "output_tokens":
             return self.mean(self.tokens("output_tokens"))
-        tables = {"usd": self.usd, "joules": self.joules, "machine_seconds": self.machine_seconds}
-        return self.per_correct(tables[metric.removesuffix("_per_correct")])
+        return self.per_correct(self._spent[metric])
 
     @cached_property
     def draws(self) -> Draws:
         """Resampled figures; cells of one dataset share their resampled problems."""
-        sample, passes = self.resampling, self._passes
-        costs: dict[FrontierMetric, tuple[Floats, Floats | None]] = {
-            "usd": (self.usd, passes),
-            "joules": (self.joules, passes),
-            "output_tokens": (self.written_tokens, None),
-        }
+        sample = self.resampling
+        costs, spent = self._costs.items(), self._spent.items()
         return Draws(
             accuracy=sample.ratio(self.correct, self.graded),
-            per_attempt={n: sample.ratio(t, self.attempts, p) for n, (t, p) in costs.items()},
+            per_attempt={name: sample.ratio(t, self.attempts, p) for name, (t, p) in costs},
             per_correct={
-                "usd_per_correct": sample.ratio(self.usd, self.correct, passes),
-                "joules_per_correct": sample.ratio(self.joules, self.correct, passes),
-                "machine_seconds_per_correct": sample.ratio(
-                    self.machine_seconds, self.correct, passes
-                ),
+                **{name: sample.ratio(t, self.correct, self._passes) for name, t in spent},
                 "output_tokens": sample.ratio(self.tokens("output_tokens"), self.attempts),
             },
         )

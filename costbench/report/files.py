@@ -7,6 +7,7 @@ from costbench.report.contract import Report
 from costbench.report.csv import render_csv
 from costbench.report.markdown import render_markdown
 from costbench.report.plot_data import XAxis, known_axis
+from costbench.run_folder import write_text
 
 
 def write_report(report: Report, folder: Path, *, x: XAxis | None, pareto: bool) -> list[Path]:
@@ -38,10 +39,5 @@ def _plots(report: Report, folder: Path, x: XAxis) -> list[Path]:
 
 
 def _write(path: Path, text: str) -> Path:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise StoreError(
-            f"{path}: cannot be written: {error.strerror}; name another folder with --out"
-        ) from error
+    write_text(path, text)
     return path

@@ -1,6 +1,7 @@
 """Places on the frontier for cells of one group and dataset, with how sure they are."""
 
 from collections.abc import Sequence
+from typing import get_args
 
 import numpy as np
 
@@ -8,7 +9,7 @@ from costbench.analysis.pareto import frontier_probability, on_frontier
 from costbench.report.contract import FrontierMetric, OnFrontier
 from costbench.report.figures import CellFigures
 
-_METRICS: tuple[FrontierMetric, ...] = ("usd", "joules", "output_tokens")
+_METRICS: tuple[FrontierMetric, ...] = get_args(FrontierMetric)
 
 
 def place_on_frontier(figures: Sequence[CellFigures]) -> list[dict[FrontierMetric, OnFrontier]]:

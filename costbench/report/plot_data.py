@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from math import ceil, floor, log10
 from typing import Literal
 
+import numpy as np
+
+from costbench.analysis.pareto import on_frontier
 from costbench.errors import CostbenchError
 from costbench.report import wording
 from costbench.report.contract import CellReport, E, FrontierMetric, Report
@@ -123,19 +126,13 @@ def _points(section: Section, x: XAxis, scale: Scale) -> tuple[Point, ...]:
 
 
 def _frontier(cells: Sequence[CellReport], x: XAxis, costs: Sequence[E]) -> list[bool]:
-    """As the report says where it has the metric, else from the points as drawn."""
+    """As the report says where it has the metric, else of the points as drawn."""
     if metric := _FRONTIERS.get(x):
         places = [cell.on_frontier.get(metric) for cell in cells]
         return [bool(place and place.now) for place in places]
-    at = [
-        (cost.value or 0.0, cell.accuracy.value or 0.0)
-        for cost, cell in zip(costs, cells, strict=True)
-    ]
-    return [not any(_dominates(other, mine) for other in at) for mine in at]
-
-
-def _dominates(other: tuple[float, float], mine: tuple[float, float]) -> bool:
-    return other != mine and other[0] <= mine[0] and other[1] >= mine[1]
+    cost = np.array([figure.value for figure in costs], dtype=np.float64)
+    accuracy = np.array([cell.accuracy.value for cell in cells], dtype=np.float64)
+    return [bool(place) for place in on_frontier(cost, accuracy)]
 
 
 def _tokens(cell: CellReport) -> E:
@@ -207,5 +204,10 @@ _SCALES: Mapping[XAxis, Sequence[Scale]] = {
     "usd": wording.USD,
     "gco2e": wording.GCO2E,
 }
-_FRONTIERS: Mapping[XAxis, FrontierMetric] = {"usd": "usd", "joules": "joules", "gco2e": "joules"}
+_FRONTIERS: Mapping[XAxis, FrontierMetric] = {
+    "usd": "usd",
+    "joules": "joules",
+    "gco2e": "joules",
+    "tokens": "output_tokens",
+}
 """Grams are joules times one grid's figure, so they share a frontier."""

@@ -100,13 +100,7 @@ def prices(report: Report) -> str:
 
 def machine(report: Report) -> str:
     """A few words for it: 1x NVIDIA H200, or 2-core AMD EPYC (no GPU)."""
-    known = report.machine
-    if known.get("label"):
-        return clean(str(known["label"]))
-    if gpus := known.get("gpus"):
-        return clean(f"{len(gpus)}x {gpus[0]['name']}")
-    cores = f"{known['cores']}-core " if known.get("cores") else ""
-    return clean(f"{cores}{known.get('cpu') or 'unknown CPU'} (no GPU)")
+    return clean(str(report.machine["label"]))
 
 
 def first_sentence(text: str) -> str:

@@ -64,6 +64,7 @@ def example_report() -> Report:
         run="2026-11-20-math-1",
         protocol="quick",
         machine={
+            "label": "2-core AMD EPYC 9B14 (no GPU)",
             "cpu": "AMD EPYC 9B14",
             "cores": 2,
             "memory_gib": 7.8,

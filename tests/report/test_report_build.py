@@ -282,9 +282,8 @@ def test_each_attempt_gets_its_share_of_the_joules_and_seconds_of_its_own_pass(m
     run, _ = measured
     record = run.read()
     (cell,) = record.cells
-    rng = np.random.default_rng(0)
-    resampling = Resampling.draw(cell.problems, rng)
-    figures = CellFigures(record, PricedCell(cell, None, None, 0), resampling, rng)
+    resampling = Resampling.draw(cell.problems, 0)
+    figures = CellFigures(record, PricedCell(cell, None, None, 0), resampling)
     for number, window in enumerate(cell.windows):
         for at, tokens in enumerate((10, 20, 30, 40)):
             seconds = window.duration_s * tokens / 100

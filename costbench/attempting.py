@@ -1,0 +1,88 @@
+"""One try of a policy at a problem: its calls, its outcome, and what went wrong."""
+
+import hashlib
+import time
+
+from costbench.errors import ContextFullError, EngineError, RequestError
+from costbench.interfaces import OpenEngine
+from costbench.plan import Cell
+from costbench.store import Attempt, Call
+from costbench.types import Completion, Piece, Problem, Request, Solution
+
+
+async def attempt(cell: Cell, problem: Problem, pass_number: int, engine: OpenEngine) -> Attempt:
+    """Let the cell's policy solve the problem once; raises EngineError only where the engine is gone."""
+    seed = attempt_seed(cell.sampling.seed, cell.id, problem.id, pass_number)
+    calls = _Calls(cell, engine, seed)
+    started_s, solution, failure = time.monotonic(), None, None
+    try:
+        solution = await cell.policy.solve(problem, cell.model, calls.generate)
+    except ContextFullError as error:
+        # Cut by the context as others are by max_tokens; an error would leave the accuracy.
+        solution = calls.cut_off
+        failure = None if solution else str(error)
+    except RequestError as error:
+        failure = str(error)
+    except EngineError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a policy that breaks on one problem is data, not a crash
+        failure = f"policy {cell.policy_name}: {type(error).__name__}: {error}"
+    return Attempt(
+        cell=cell.id,
+        problem=problem.id,
+        pass_number=pass_number,
+        seed=seed,
+        started_s=started_s,
+        finished_s=time.monotonic(),
+        calls=tuple(calls.made),
+        solution=solution,
+        error=failure,
+    )
+
+
+def attempt_seed(suite_seed: int, cell: str, problem: str, pass_number: int) -> int:
+    """A seed of its own for every attempt, the same whenever the run is repeated."""
+    key = f"{suite_seed}\0{cell}\0{problem}\0{pass_number}".encode()
+    return int.from_bytes(hashlib.sha256(key).digest()[:7], "big")
+
+
+class _Calls:
+    """The calls of one attempt: fills in sampling and seed, counts injected text once."""
+
+    def __init__(self, cell: Cell, engine: OpenEngine, seed: int) -> None:
+        self._cell = cell
+        self._engine = engine
+        self._seed = seed
+        self._sent: list[Piece] = []
+        self.made: list[Call] = []
+        self._last_request: Request | None = None
+
+    @property
+    def cut_off(self) -> Solution | None:
+        """What was written when the engine took no more; None when that was nothing."""
+        if self._last_request is None or not self._last_request.written:
+            return None
+        return Solution(pieces=self._last_request.written, finished=False)
+
+    async def generate(self, request: Request) -> Completion:
+        self._last_request = request
+        done = await self._engine.generate(
+            request.model_copy(
+                update={
+                    "sampling": request.sampling or self._cell.sampling,
+                    "seed": self._seed + len(self.made) if request.seed is None else request.seed,
+                }
+            )
+        )
+        self.made.append(Call(done, self._new_injected_tokens(request, done)))
+        return done
+
+    def _new_injected_tokens(self, request: Request, done: Completion) -> int | None:
+        if done.written_tokens is None:
+            return None
+        total = 0
+        for piece, tokens in zip(request.written, done.written_tokens, strict=True):
+            if piece.origin == "injected" and not any(piece is sent for sent in self._sent):
+                self._sent.append(piece)
+                total += tokens
+        return total
