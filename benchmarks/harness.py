@@ -18,18 +18,20 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-PROBLEMS, BATCH, MAX_TOKENS = 256, 64, 320
+PROBLEMS, BATCH = 256, 64
+FREE, CUT = 320, 48
+"""Tokens a response may have: all it needs; so few that all rows of a batch end together."""
 SMALL, LARGE = 1_000, 100_000
-SUITE = f"""
+SUITE = """
 name: overhead
 sampling: {{temperature: 0.6, top_p: 0.95, top_k: 0, samples_per_problem: 1, seed: 0}}
 groups:
   - name: g
-    engine: {{kind: transformers, max_batch_size: {BATCH}}}
-    datasets: [{{kind: arithmetic, problems: {PROBLEMS}, seed: 3}}]
+    engine: {{kind: transformers, max_batch_size: {batch}}}
+    datasets: [{{kind: arithmetic, problems: {problems}, seed: 3}}]
     models: [{{name: abacus-base, path: "embedded:abacus-base", role: baseline}}]
-    policies: [{{kind: unconstrained, max_tokens: {MAX_TOKENS}}}]
-    load: {{concurrency: {BATCH}}}
+    policies: [{{kind: unconstrained, max_tokens: {most}}}]
+    load: {{concurrency: {batch}}}
 """
 
 
@@ -40,7 +42,7 @@ class Silent:
         return lambda *_: None
 
 
-def through_costbench() -> float:
+def through_costbench(most: int) -> float:
     """Tokens per second of a run, with its store, sampler and CodeCarbon, over the windows it pays for."""
     from costbench.hardware import probe_machine
     from costbench.measuring import RunOptions, measure
@@ -50,7 +52,7 @@ def through_costbench() -> float:
 
     with tempfile.TemporaryDirectory() as place:
         suite = Path(place) / "overhead.yaml"
-        suite.write_text(SUITE)
+        suite.write_text(SUITE.format(problems=PROBLEMS, batch=BATCH, most=most))
         plan = make_plan(load_suite(suite), probe_machine())
         watcher: Any = Silent()
         folder, _ = measure(plan, RunOptions(Path(place), grade=False), watcher)
@@ -62,7 +64,7 @@ def through_costbench() -> float:
     return float(tokens / seconds)
 
 
-def through_generate() -> float:
+def through_generate(most: int) -> float:
     """Tokens per second of `model.generate` on the same prompts in batches of the same size."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -86,18 +88,16 @@ def through_generate() -> float:
     ]
     settings = {"do_sample": True, "temperature": 0.6, "top_p": 0.95, "top_k": 0}
 
-    def batch(some: Sequence[str], most: int) -> int:
+    def batch(some: Sequence[str], limit: int) -> int:
         inputs = tokenizer(list(some), return_tensors="pt", padding=True, add_special_tokens=False)
         with torch.inference_mode():
-            out = model.generate(**inputs, max_new_tokens=most, **settings)
+            out = model.generate(**inputs, max_new_tokens=limit, **settings)
         sampled = out[:, inputs["input_ids"].shape[1] :]
         return int((sampled != tokenizer.pad_token_id).sum())
 
     batch(prompts[:BATCH], 16)
     began = time.monotonic()
-    tokens = sum(
-        batch(prompts[at : at + BATCH], MAX_TOKENS) for at in range(0, len(prompts), BATCH)
-    )
+    tokens = sum(batch(prompts[at : at + BATCH], most) for at in range(0, len(prompts), BATCH))
     return tokens / (time.monotonic() - began)
 
 
@@ -179,8 +179,10 @@ def starting() -> dict[str, float]:
 
 
 PARTS: dict[str, Callable[[], object]] = {
-    "costbench": through_costbench,
-    "generate": through_generate,
+    "costbench-free": lambda: through_costbench(FREE),
+    "generate-free": lambda: through_generate(FREE),
+    "costbench-cut": lambda: through_costbench(CUT),
+    "generate-cut": lambda: through_generate(CUT),
     "start": starting,
     "write-small": lambda: writing(SMALL),
     "write-large": lambda: writing(LARGE),
@@ -190,7 +192,7 @@ PARTS: dict[str, Callable[[], object]] = {
     "grade-exact": lambda: grading("exact"),
 }
 ROWS: dict[str, tuple[str, ...]] = {
-    "overhead": ("costbench", "generate"),
+    "overhead": ("costbench-free", "generate-free", "costbench-cut", "generate-cut"),
     "start-up": ("start",),
     "storing": ("write-small", "write-large"),
     "reporting": ("report-small", "report-large"),
@@ -215,16 +217,22 @@ def spread(values: Sequence[float], form: str = "{:.2f}") -> str:
     return f"{form.format(middle)} [{form.format(low)}, {form.format(high)}]"
 
 
+def overhead(found: dict[str, list[Any]], kind: str) -> list[tuple[str, str]]:
+    """Both speeds and their ratio, for responses of any length or of one."""
+    ours, bare = found[f"costbench-{kind}"], found[f"generate-{kind}"]
+    ratios = [one / other for one, other in zip(ours, bare, strict=True)]
+    lengths = {"free": f"up to {FREE} tokens", "cut": f"cut at {CUT} tokens"}[kind]
+    return [
+        (f"tokens/s of a run, {lengths}", spread(ours, "{:,.0f}")),
+        (f"tokens/s of model.generate, {lengths}", spread(bare, "{:,.0f}")),
+        (f"run / generate, {lengths}", spread(ratios)),
+    ]
+
+
 def table(row: str, found: dict[str, list[Any]]) -> list[tuple[str, str]]:
     """What a row's figures say."""
     if row == "overhead":
-        ours, bare = found["costbench"], found["generate"]
-        ratios = [one / other for one, other in zip(ours, bare, strict=True)]
-        return [
-            ("tokens/s of a run", spread(ours, "{:,.0f}")),
-            ("tokens/s of model.generate", spread(bare, "{:,.0f}")),
-            ("run / generate", spread(ratios)),
-        ]
+        return [line for kind in ("free", "cut") for line in overhead(found, kind)]
     if row == "start-up":
         ratios = [one["help"] / one["click"] for one in found["start"]]
         return [

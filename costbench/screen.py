@@ -1,5 +1,6 @@
 """What a person sees while costbench plans and runs; nothing moves when it is not a terminal."""
 
+import math
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -49,8 +50,8 @@ def _estimate(plan: Plan, cells: tuple[Cell, ...]) -> list[str]:
         str(len(cells)),
         f"{sum(cell.attempts for cell in cells):,}",
         f"{tokens:,}",
-        "n/a" if seconds is None else f"<= {seconds / 60:.0f}",
-        "n/a" if usd is None else f"<= {usd:.3f}",
+        "n/a" if seconds is None else f"<= {math.ceil(seconds / 60)}",
+        "n/a" if usd is None else f"<= {usd:.2g}",
         "n/a" if download is None else f"{download:g}",
     ]
 

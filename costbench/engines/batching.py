@@ -16,8 +16,8 @@ from costbench.engines.rows import EachRowEndsByItself, Row
 from costbench.errors import ContextFullError, EngineError
 from costbench.types import Completion, LatencyBasis, Model, Request, Sampling
 
-_GATHER_S = 0.005
-"""How long a batch waits for requests that are on their way (a policy's next call)."""
+_GATHER_S = 0.02
+"""How long a batch waits after each request for the next that is on its way (a policy's next call)."""
 _STEPS_BEFORE_COMPACTION = 48
 
 
@@ -97,10 +97,9 @@ class Batcher:
         if first is None:
             return None
         batch, others = [first], list[_Pending]()
-        deadline = time.monotonic() + _GATHER_S
         while len(batch) < self._max_batch_size:
             try:
-                found = self._waiting.get(timeout=max(0.0, deadline - time.monotonic()))
+                found = self._waiting.get(timeout=_GATHER_S)
             except queue.Empty:
                 break
             if found is None:

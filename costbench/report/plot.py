@@ -1,6 +1,6 @@
 """The plot: accuracy against cost per attempt, with lines of equal cost per correct answer."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
@@ -9,7 +9,7 @@ from costbench.errors import CostbenchError, StoreError
 from costbench.printable import clean
 from costbench.report import plot_layers as layers
 from costbench.report import sentences, wording
-from costbench.report.contract import Report
+from costbench.report.contract import CellReport, E, Report
 from costbench.report.plot_axes import HEIGHT, WIDTH
 from costbench.report.plot_data import Panel, Point, XAxis, panels, scale_of
 from costbench.report.plot_labels import labels
@@ -35,11 +35,16 @@ _LEAST: dict[XAxis, str] = {
     "usd": "cheapest",
     "gco2e": "least carbon",
 }
+_PER_CORRECT: dict[XAxis, Callable[[CellReport], E]] = {
+    "usd": lambda cell: cell.usd_per_correct,
+    "joules": lambda cell: cell.joules_per_correct,
+    "gco2e": lambda cell: cell.gco2e_per_correct,
+}
 _COST: dict[XAxis, str] = {
     "tokens": "output and injected tokens",
     "latency": "mean latency",
     "joules": "energy",
-    "usd": "money",
+    "usd": "cost",
     "gco2e": "carbon",
 }
 _CLOCKS: dict[LatencyBasis, str] = {
@@ -112,7 +117,7 @@ def _title(text: str, lines: Sequence[str]) -> "alt.TitleParams":
 
 
 def _conclusion(panel: Panel, x: XAxis) -> str:
-    """What the points say, in plain words; the error bars say how surely."""
+    """What the points say, in plain words, where intervals are known only what they exclude."""
     right = [point for point in panel.points if point.at[1] > 0]
     if not right:
         return "No answer was correct"
@@ -121,10 +126,16 @@ def _conclusion(panel: Panel, x: XAxis) -> str:
     if best is least:
         both = f"Most accurate, and {_LEAST[x]} per correct answer"
         return f"{both}: {_named(panel, best)}"
-    return (
-        f"Most accurate: {_named(panel, best)}. "
-        f"{_LEAST[x].capitalize()} per correct answer: {_named(panel, least)}"
-    )
+    first = f"Most accurate: {_named(panel, best)}"
+    if x in _PER_CORRECT and not _is_clearly_less(_PER_CORRECT[x], least, best):
+        return f"{first}. No other has clearly less {_COST[x]} per correct answer"
+    return f"{first}. {_LEAST[x].capitalize()} per correct answer: {_named(panel, least)}"
+
+
+def _is_clearly_less(cost: Callable[[CellReport], E], one: Point, other: Point) -> bool:
+    """Whether the intervals of two costs do not touch."""
+    high, low = cost(one.cell).high, cost(other.cell).low
+    return high is not None and low is not None and high < low
 
 
 def _named(panel: Panel, point: Point) -> str:

@@ -58,3 +58,24 @@ def test_every_end_of_turn_that_a_model_names_ends_a_response(copy: Path) -> Non
     assert cut.finish == "end"
     assert cut.sampled.token_ids[-1] == close
     assert cut.sampled.token_ids == plain.sampled.token_ids[: len(cut.sampled.token_ids)]
+
+
+def test_a_batch_waits_for_the_requests_that_are_on_their_way() -> None:
+    """The next calls of a batch's attempts come one by one; a batch of the first few would starve the rest."""
+    problems = list(Arithmetic(problems=10, seed=3, levels=(1, 1)).load())
+
+    async def run() -> list[Completion]:
+        model = Model(name="m", path=str(EMBEDDED))
+        async with TransformersEngine().open(model, 16) as engine:
+
+            async def one(number: int) -> Completion:
+                await asyncio.sleep(0.006 * number)
+                request = Request(
+                    messages=ask(problems[number]), max_tokens=4, sampling=GREEDY, seed=1
+                )
+                return await engine.generate(request)
+
+            return list(await asyncio.gather(*map(one, range(10))))
+
+    starts = [done.started_s for done in asyncio.run(run())]
+    assert starts.count(min(starts)) >= 5

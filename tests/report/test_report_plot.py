@@ -102,6 +102,20 @@ def test_the_plot_says_what_the_model_is_and_where_its_joules_come_from():
     ]
 
 
+def test_the_title_claims_only_what_the_intervals_exclude():
+    report = only_abacus(example_report())
+    wide = tuple(
+        cell.model_copy(
+            update={"joules_per_correct": cell.joules_per_correct.model_copy(update={"low": 0.0})}
+        )
+        for cell in report.cells
+    )
+    spec, _ = layers(report.model_copy(update={"cells": wide}), "joules")
+    assert spec["title"]["text"] == [
+        "Most accurate: unconstrained (90.2\u00a0%). No other has clearly less energy per correct answer"
+    ]
+
+
 def test_the_plot_names_its_models_where_the_report_has_no_notes():
     spec, _ = layers(example_report().model_copy(update={"notes": ()}), "tokens")
     assert spec["title"]["subtitle"][0].startswith("Models: abacus-base, =cmd")
