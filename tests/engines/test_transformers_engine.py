@@ -61,7 +61,7 @@ def test_every_end_of_turn_that_a_model_names_ends_a_response(copy: Path) -> Non
 
 
 def test_a_batch_waits_for_the_requests_that_are_on_their_way() -> None:
-    """The next calls of a batch's attempts come one by one; a batch of the first few would starve the rest."""
+    """Follow-up calls come one by one; a batch of the first few would starve the rest."""
     problems = list(Arithmetic(problems=10, seed=3, levels=(1, 1)).load())
 
     async def run() -> list[Completion]:
