@@ -73,8 +73,8 @@ def main() -> None:
 
     costbench run math, then costbench report --pareto.
     """
-    # Threads that wait by spinning starve each other as soon as anything else runs: up to 20x slower
-    # steps were seen (docs/log.md). It has to be set before torch is loaded.
+    # Threads that wait by spinning starve each other as soon as anything else runs (docs/log.md). It has
+    # to be set before torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     for name in ("SIGTERM", "SIGHUP"):  # a scheduler's limit, a closed terminal: end as with Ctrl-C
         number = getattr(signal, name, None)
