@@ -76,6 +76,12 @@ def main() -> None:
     # Threads that wait by spinning starve each other as soon as anything else runs (docs/log.md). It has
     # to be set before torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    for stream in (
+        "stdout",
+        "stderr",
+    ):  # closed by whoever started us (`>&-`): Python has none then
+        if getattr(sys, stream) is None:
+            setattr(sys, stream, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123
     for name in ("SIGTERM", "SIGHUP"):  # a scheduler's limit, a closed terminal: end as with Ctrl-C
         number = getattr(signal, name, None)
         if number and signal.getsignal(number) == signal.SIG_DFL:

@@ -1,6 +1,7 @@
 """Where suites and run folders are."""
 
 import datetime
+import difflib
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -23,13 +24,17 @@ def find_suite(name: str) -> Path:
     with suppress(OSError):  # longer than any path
         if path.is_file():
             return path
+        if path.is_dir():
+            raise SuiteError(f"{name}: is a folder; name the suite file in it")
     known = {suite.stem: suite for folder in reversed(_BUNDLED) for suite in folder.glob("*.yaml")}
     # "suites/math.yaml" works from an installed wheel too, as long as nothing else is meant.
     wanted = path.stem if path.suffix in {"", ".yaml", ".yml"} else name
     if wanted in known and path.parent in {Path(), Path("suites")}:
         return known[wanted]
+    near = difflib.get_close_matches(wanted, known, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
     raise SuiteError(
-        f"{name}: no such file, and no bundled suite (there are: {', '.join(sorted(known))})"
+        f"{name}: no such file, and no bundled suite{hint} (available: {', '.join(sorted(known))})"
     )
 
 
@@ -52,7 +57,8 @@ def find_run(name: str | None, out: Path) -> Path:
         if newest is None:
             raise StoreError(f"{out}: no run yet; start one with `costbench run math`")
         return newest
-    for folder in (Path(name), out / name):
+    path = Path(name).parent if Path(name).name == DATABASE else Path(name)
+    for folder in (path, out / name):
         if (folder / DATABASE).is_file():
             return folder
     raise StoreError(f"{name}: no such run; {_newest(out)}")

@@ -119,6 +119,14 @@ def locked(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
+def unreadable(folder: Path, error: sqlite3.Error) -> StoreError:
+    """What to say of a database that SQLite cannot read."""
+    return StoreError(
+        f"{folder}: {DATABASE} cannot be read: {error}; where it is damaged, "
+        f"`sqlite3 {DATABASE} .recover` gets back what can be"
+    )
+
+
 def write_text(path: Path, text: str) -> None:
     """Replace a file whole: a reader sees the old text or the new one; raises StoreError."""
     fresh = path.with_name(path.name + ".new")

@@ -21,6 +21,7 @@ from costbench.run_folder import (
     connect,
     drafted,
     locked,
+    unreadable,
     write_text,
 )
 from costbench.types import Completion, Grade, MeterFacts, Phase, Problem, Solution
@@ -96,7 +97,7 @@ class Store:
                 held.callback(store.db.close)
                 found = store.meta("schema_version")
             except sqlite3.Error as error:
-                raise StoreError(f"{folder}: {DATABASE} cannot be read: {error}") from error
+                raise unreadable(folder, error) from error
             if found != SCHEMA_VERSION:
                 raise StoreError(
                     f"{folder}: has schema {found}, this costbench reads {SCHEMA_VERSION}; "
@@ -108,8 +109,10 @@ class Store:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *raised: object) -> None:
+    def __exit__(self, kind: object = None, error: object = None, trace: object = None) -> None:
         self._held.close()  # the last one to close the database folds its log into it
+        if isinstance(error, sqlite3.DatabaseError):
+            raise unreadable(self.folder, error) from error
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -174,8 +177,16 @@ class Store:
                 [(self.session, fact.model_dump_json()) for fact in facts],
             )
 
+    def _require_folder(self) -> None:
+        """SQLite would go on writing into a file that has no name any more."""
+        if not (self.folder / DATABASE).exists():
+            raise StoreError(
+                f"{self.folder}: was removed while the run was at work; what it had measured is lost"
+            )
+
     def add_attempts(self, attempts: Iterable[Attempt], readings: Iterable[Reading]) -> None:
         """Attempts and the trace that covers them, in one transaction."""
+        self._require_folder()
         with self.transaction():
             for attempt in attempts:
                 self._add_attempt(attempt)

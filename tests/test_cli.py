@@ -190,11 +190,16 @@ def test_plan_fails_where_nothing_can_run(suite: Path) -> None:
 # What goes wrong
 
 
-@pytest.mark.parametrize("name", ["nosuch", "nosuch.yaml", "deep/er/nosuch", ".", "x" * 300])
+def test_a_folder_and_a_slip_of_the_pen_are_told() -> None:
+    assert failure("plan", ".") == ".: is a folder; name the suite file in it"
+    assert "no bundled suite; did you mean 'math'? (available: " in failure("plan", "maths")
+
+
+@pytest.mark.parametrize("name", ["nosuch", "nosuch.yaml", "deep/er/nosuch", "x" * 300])
 def test_a_suite_that_is_not_there_is_told_with_the_bundled_ones(name: str) -> None:
     assert (
         failure("plan", name)
-        == f"{name}: no such file, and no bundled suite (there are: {BUNDLES})"
+        == f"{name}: no such file, and no bundled suite (available: {BUNDLES})"
     )
 
 
@@ -204,7 +209,7 @@ BAD_COMMANDS = {
     "report nosuch": "nosuch: no such run; there is none in runs",
     "report": "runs: no run yet; start one with `costbench run math`",
     "report --runs none": "none: no run yet; start one with `costbench run math`",
-    "run nosuch": "nosuch: no such file, and no bundled suite (there are: ",
+    "run nosuch": "nosuch: no such file, and no bundled suite (available: ",
     "train nosuch": "nosuch: no such file, and no bundled recipe (there are: ",
 }
 

@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import shutil
 import sqlite3
 import sys
 import tempfile
@@ -202,3 +203,34 @@ def test_a_read_only_folder_is_read_and_says_why_it_cannot_be_written(read_only_
     (read_only_run / "run.db-wal").write_text("part of it")
     said = read_as_nobody(read_only_run)
     assert "was interrupted, and is read-only here: part of it is still in run.db-wal" in said
+
+
+def test_a_run_whose_folder_is_removed_under_it_says_so_at_once(tmp_path: Path) -> None:
+    """SQLite would write on into the nameless file, and hours later nothing would be there."""
+    with Store.create(tmp_path / "run", META) as store:
+        store.begin_session({})
+        store.add_attempts([], [])
+        shutil.rmtree(store.folder)
+        with pytest.raises(StoreError, match="was removed while the run was at work"):
+            store.add_attempts([], [])
+
+
+def test_a_damaged_database_is_a_sentence_wherever_it_is_noticed(tmp_path: Path) -> None:
+    with Store.create(tmp_path / "run", META) as store, store.transaction():
+        for at in range(5_000):
+            store.db.execute("INSERT INTO events VALUES (1, ?, 'kind', NULL, 'message')", (at,))
+    database = tmp_path / "run" / "run.db"
+    size = database.stat().st_size
+    with database.open("r+b") as file:
+        file.seek(size // 2)
+        file.write(b"\xff" * (size // 4))
+    with (
+        pytest.raises(StoreError, match=r"run\.db cannot be read: .* `sqlite3 run\.db \.recover`"),
+        Store.open(tmp_path / "run") as store,
+    ):
+        store.db.execute("SELECT message FROM events").fetchall()
+
+
+def test_a_run_can_be_named_by_its_database(tmp_path: Path) -> None:
+    with Store.create(tmp_path / "run", META) as store:
+        assert find_run(str(store.folder / "run.db"), tmp_path) == store.folder

@@ -1,5 +1,6 @@
 """Is one cost lower than another? Paired by problem, with "inconclusive" as an allowed answer."""
 
+import math
 from typing import Literal
 
 import numpy as np
@@ -30,9 +31,9 @@ def resampled_ratio(
 
 def verdict(ratio: Estimate, margin: float | None) -> Verdict:
     """What the interval of a ratio allows to say; `margin` is the share within which two costs are equal."""
-    low, high = ratio.low, ratio.high
-    if low is None or high is None:
+    if ratio.value is None or ratio.low is None:
         return "inconclusive"
+    low, high = ratio.low, math.inf if ratio.high is None else ratio.high
     if margin is not None and low > 1 / (1 + margin) and high < 1 + margin:
         return "equivalent within margin"
     if high < 1:

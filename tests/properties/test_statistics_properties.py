@@ -214,6 +214,7 @@ def test_a_bootstrap_over_attempts_instead_of_problems_would_be_too_narrow():
         (0.90, 1.00, None, "inconclusive"),
         (1.00, 1.10, None, "inconclusive"),
         (0.50, None, 0.05, "inconclusive"),
+        (1.50, None, 0.05, "higher"),  # no upper end, but surely above 1
         (None, None, 0.05, "inconclusive"),
     ],
 )
