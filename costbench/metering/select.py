@@ -6,6 +6,7 @@ from typing import Literal
 from costbench.interfaces import Meter
 from costbench.metering.codecarbon import CodeCarbonMeter
 from costbench.metering.nvml import NvmlMeter
+from costbench.metering.rapl import RaplMeter
 
 
 def meters_for(choice: Literal["auto", "none"] | Sequence[Meter], *, gpu: bool) -> Sequence[Meter]:
@@ -14,4 +15,7 @@ def meters_for(choice: Literal["auto", "none"] | Sequence[Meter], *, gpu: bool) 
         return ()
     if choice != "auto":
         return choice
-    return (NvmlMeter(),) if gpu else (CodeCarbonMeter(),)
+    if gpu:
+        return (NvmlMeter(),)
+    rapl = RaplMeter()
+    return (rapl, CodeCarbonMeter()) if rapl.is_there() else (CodeCarbonMeter(),)

@@ -16,6 +16,7 @@ EXPLANATIONS: Mapping[str, str] = {
     "protocol_quick": "protocol quick (minutes): a demonstration, not a basis for published claims",
     "modelled_not_measured": "no energy counter: joules are CodeCarbon's model of this machine, not measured",
     "constant_ram_term": "most of the modelled power is a constant for memory: time in disguise",
+    "rapl_in_vm": "the CPU's counter is the hypervisor's model of this virtual machine",
     "no_meter": "no meter was running: energy and carbon are not known",
     "energy_uncovered": "the meter did not cover every window: energy is not known",
     "low_resolution": "windows under 10 s in all: energy is coarse",

@@ -1,0 +1,175 @@
+"""The RAPL meter on trees of files as Linux shows them, with counters that a clock drives."""
+
+import multiprocessing
+import os
+import sys
+import tempfile
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from costbench.errors import MeterError
+from costbench.interfaces import Meter
+from costbench.metering.rapl import RaplMeter
+from costbench.metering.sampler import Sampler
+from costbench.metering.select import meters_for
+from costbench.metering.trace import build_trace, total_joules, window_joules
+
+RANGE_UJ = 65_532_610_987
+
+
+def zone(folder, name, start_uj):
+    folder.mkdir(parents=True)
+    (folder / "name").write_text(f"{name}\n")
+    (folder / "max_energy_range_uj").write_text(f"{RANGE_UJ}\n")
+    (folder / "energy_uj").write_text(f"{start_uj}\n")
+    return folder / "energy_uj"
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """Two sockets with cores and memory, and the platform that contains them."""
+    root = tmp_path / "powercap"
+    return {
+        "root": root,
+        "cpu:package-0": zone(root / "intel-rapl:0", "package-0", 5_000_000),
+        "core": zone(root / "intel-rapl:0" / "intel-rapl:0:0", "core", 1_000_000),
+        "dram:package-0": zone(root / "intel-rapl:0" / "intel-rapl:0:1", "dram", 77),
+        "cpu:package-1": zone(root / "intel-rapl:1", "package-1", 900_000_000),
+        "psys": zone(root / "intel-rapl:2", "psys", 0),
+    }
+
+
+@contextmanager
+def driven(counters):
+    """Counters (file -> start in uJ, watts) that grow with the clock."""
+    stop, began_s = threading.Event(), time.monotonic()
+
+    def drive():
+        while not stop.wait(0.001):
+            age_s = time.monotonic() - began_s
+            for file, (start_uj, watts) in counters.items():
+                fresh = file.with_name("fresh")
+                fresh.write_text(f"{(start_uj + int(1e6 * watts * age_s)) % (RANGE_UJ + 1)}\n")
+                fresh.replace(file)
+
+    thread = threading.Thread(target=drive)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def meter(tree, flags="fpu sse2"):
+    cpuinfo = tree["root"].parent / "cpuinfo"
+    cpuinfo.write_text(f"processor : 0\nflags : {flags}\n")
+    return RaplMeter(folder=tree["root"], cpuinfo=cpuinfo)
+
+
+def test_packages_and_memory_are_counted_and_what_contains_them_or_is_inside_is_not(tree):
+    found = meter(tree)
+    assert isinstance(found, Meter)
+    with found.open() as opened:
+        assert opened.facts.headline == ("cpu:package-0", "dram:package-0", "cpu:package-1")
+        assert opened.facts.provenance == "measured"
+        assert opened.read() == dict.fromkeys(opened.facts.headline, 0.0)
+
+
+@pytest.mark.parametrize("start_uj", [5_000_000, RANGE_UJ - 20_000_000])  # the second one wraps
+def test_a_window_has_the_power_of_its_zones_times_its_time(tree, start_uj):
+    counters = {
+        tree["cpu:package-0"]: (start_uj, 120.0),
+        tree["core"]: (0, 90.0),
+        tree["dram:package-0"]: (77, 15.0),
+        tree["cpu:package-1"]: (900_000_000, 80.0),
+        tree["psys"]: (0, 300.0),
+    }
+    with driven(counters), Sampler([meter(tree)], required=True) as sampler:
+        time.sleep(0.3)
+        start_s = time.monotonic()
+        time.sleep(1.0)
+        end_s = time.monotonic()
+        time.sleep(sampler.settle_s)
+        (facts,) = sampler.facts
+        readings, faults = sampler.drain()
+    joules = window_joules(build_trace(readings), facts.headline, start_s, end_s)
+    assert total_joules(joules) == pytest.approx(215 * (end_s - start_s), rel=0.04)
+    assert faults == []
+
+
+def test_one_socket_that_is_shown_twice_is_counted_once(tree):
+    shared = (400_000_000, 100.0)
+    counters = {tree["cpu:package-0"]: shared, tree["cpu:package-1"]: shared}
+    with driven(counters):
+        time.sleep(0.05)
+        with meter(tree).open() as opened:
+            assert opened.facts.headline == ("cpu:package-0", "dram:package-0")
+
+
+def test_in_a_virtual_machine_it_is_the_hypervisors_model(tree):
+    with meter(tree, flags="fpu hypervisor sse2").open() as opened:
+        assert (opened.facts.provenance, opened.facts.method) == ("modelled", "rapl_vm")
+        assert opened.facts.reasons == ("rapl_in_vm",)
+
+
+def refusal(found):
+    with pytest.raises(MeterError) as error, found.open():
+        pass
+    return str(error.value)
+
+
+def test_what_is_not_there_or_hidden_or_broken_is_told_with_what_to_do(tree, tmp_path):
+    absent = RaplMeter(folder=tmp_path / "nothing")
+    assert not absent.is_there()
+    assert "virtual machines and macOS have none" in refusal(absent)
+    (tmp_path / "empty").mkdir()
+    assert "containers hide them" in refusal(RaplMeter(folder=tmp_path / "empty"))
+    tree["cpu:package-0"].write_text("much\n")
+    assert "holds no number" in refusal(meter(tree))
+
+
+def test_a_zone_that_goes_away_is_a_fault_and_its_window_is_unknown(tree):
+    with Sampler([meter(tree)]) as sampler:
+        time.sleep(0.2)
+        tree["dram:package-0"].unlink()
+        time.sleep(0.3)
+    _, faults = sampler.drain()
+    assert len(faults) == 1
+    assert "energy_uj cannot be read" in faults[0].message
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="rights work otherwise there")
+def test_without_the_right_to_read_it_says_who_can_give_it():
+    with tempfile.TemporaryDirectory() as place:
+        Path(place).chmod(0o755)
+        zone(Path(place) / "powercap" / "intel-rapl:0", "package-0", 1)
+        (Path(place) / "powercap" / "intel-rapl:0" / "energy_uj").chmod(0o400)
+        receiver, sender = multiprocessing.Pipe(duplex=False)
+        child = multiprocessing.get_context("fork").Process(
+            target=_refused_as_nobody, args=(Path(place) / "powercap", sender)
+        )
+        child.start()
+        said = receiver.recv()
+        child.join()
+    assert "readable for root only" in said
+    assert "udev" in said
+
+
+def _refused_as_nobody(folder, sender):
+    if os.getuid() == 0:
+        os.setuid(65534)
+    else:
+        (folder / "intel-rapl:0" / "energy_uj").chmod(0)
+    sender.send(refusal(RaplMeter(folder=folder)))
+
+
+def test_auto_reads_it_before_any_model_and_only_where_there_is_one():
+    there = RaplMeter().is_there()
+    kinds = [found.kind for found in meters_for("auto", gpu=False)]
+    assert kinds == (["rapl"] if there else []) + ["codecarbon"]
+    assert next(found.kind for found in meters_for("auto", gpu=True)) == "nvml"
