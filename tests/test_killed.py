@@ -63,7 +63,7 @@ def count(folder: Path, table: str | None) -> int:
 
 
 @pytest.mark.parametrize(
-    ("kills", "problems"), [(5, 50), pytest.param(30, 400, marks=pytest.mark.slow)]
+    ("kills", "problems"), [(5, 30), pytest.param(30, 400, marks=pytest.mark.slow)]
 )
 def test_kill_9_at_any_moment_loses_nothing_that_was_stored(
     tmp_path: Path, kills: int, problems: int

@@ -1,7 +1,8 @@
 """What a run makes of an engine that is full or refuses; the clock, the store and the rest are real."""
 
 import json
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ from scripted_engine import LONG
 from costbench.errors import SuiteError
 from costbench.hardware import probe_machine
 from costbench.measuring import RunOptions, measure
-from costbench.plan import Cell, make_plan
+from costbench.plan import make_plan
 from costbench.reporting import ReportOptions, make_report
+from costbench.screen import RunScreen
 from costbench.suite import load_suite
 
 SUITE = """
@@ -23,7 +25,7 @@ limits: {limits}
 sampling: {{samples_per_problem: 1}}
 groups:
   - name: g
-    engine: {{kind: "scripted_engine:ScriptedEngine"}}
+    engine: {{kind: "scripted_engine:ScriptedEngine", seconds: {seconds}}}
     datasets: [{{kind: jsonl, path: problems.jsonl, grader: exact}}]
     models: [{{name: m, path: nowhere/nothing, role: baseline}}]
     policies: {policies}
@@ -35,30 +37,18 @@ machines: [{match: no such GPU, per: gpu, usd_per_hour: 1, provider: t, source: 
 """
 
 
-class Silent:
-    """Watches and says nothing."""
-
-    def announce(self, folder: Path, stored: int) -> None: ...
-    def left_alone(self, folder: Path, differs_in: Sequence[str]) -> None: ...
-    def loading(self, cell: Cell) -> None: ...
-    def attempted(self, cell: Cell, attempts: int, output_tokens: int) -> None: ...
-    def finished(self, cell: Cell, accuracy: float | None) -> None: ...
-    def failed(self, group: str, reason: str) -> None: ...
-
-
 @pytest.fixture
 def cells_of(tmp_path: Path) -> Callable[..., list[Any]]:
     """Runs the suite on these questions and gives the rows of its report."""
 
-    def run(*questions: str, policies: str, limits: str = "{}") -> list[Any]:
+    def run(*questions: str, policies: str, limits: str = "{}", seconds: float = 0.0) -> list[Any]:
         lines = [{"id": str(at), "question": q, "answer": "1"} for at, q in enumerate(questions)]
         (tmp_path / "problems.jsonl").write_text("\n".join(map(json.dumps, lines)))
         (tmp_path / "prices.yaml").write_text(PRICES)
         suite = tmp_path / "suite.yaml"
-        suite.write_text(SUITE.format(policies=policies, limits=limits))
+        suite.write_text(SUITE.format(policies=policies, limits=limits, seconds=seconds))
         plan = make_plan(load_suite(suite), probe_machine())
-        folder, result = measure(plan, RunOptions(tmp_path / "runs"), Silent())
-        assert result.complete
+        folder, _ = measure(plan, RunOptions(tmp_path / "runs"), RunScreen(plan))
         return list(make_report(str(folder), ReportOptions()).cells)
 
     return run
@@ -87,3 +77,20 @@ def test_a_question_that_is_too_long_is_one_error_and_the_others_go_on(
 def test_a_limit_in_money_needs_a_price(cells_of: Callable[..., list[Any]]) -> None:
     with pytest.raises(SuiteError, match="no price for this machine, so the limit could not hold"):
         cells_of("one", policies="[{kind: truncation, budget: 5}]", limits="{usd: 1}")
+
+
+def test_a_new_run_says_how_it_differs_from_the_unfinished_one(
+    cells_of: Callable[..., list[Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    questions = [f"question {at}" for at in range(20)]
+    stopped = "[{kind: truncation, budget: 5}]"
+    (cell,) = cells_of(*questions, policies=stopped, limits="{tokens: 1}", seconds=0.3)
+    assert cell.attempts < 20
+    capsys.readouterr()
+    (cell,) = cells_of(*questions, policies="[{kind: truncation, budget: 6}]", seconds=0.3)
+    assert cell.attempts == 20
+    said = capsys.readouterr().err
+    assert re.search(r"a new run: .*scripted-\S+ is not finished, but differs in: cells", said)
+    (cell,) = cells_of(*questions, policies=stopped, seconds=0.3)
+    assert cell.attempts == 20
+    assert ", resuming: " in capsys.readouterr().err
