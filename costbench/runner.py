@@ -173,11 +173,14 @@ class _Session:
     def _note_engine(self, cells: list[Cell], engine: OpenEngine) -> None:
         with self._store.transaction():
             for cell in cells:
+                known = self._store.meta(f"engine:{cell.id}") or {"gpu_uuids": {}}
+                # A resumed run may be on another GPU of the same kind.
+                uuids = {str(self._store.session): list(engine.gpu_uuids)}
                 self._store.set_meta(
                     f"engine:{cell.id}",
                     {
                         "latency_basis": engine.latency_basis,
-                        "gpu_uuids": list(engine.gpu_uuids),
+                        "gpu_uuids": known["gpu_uuids"] | uuids,
                         "versions": dict(engine.versions),
                     },
                 )

@@ -74,7 +74,7 @@ def _figures(
     resampling = Resampling.draw(members[0].problems, _BOOTSTRAP_SEED)
     figures = []
     for record in members:
-        gpus = len(gpu_uuids(run, record))
+        gpus = max(map(len, gpu_uuids(run, record).values()), default=0)
         rate: Rate | None = machine_rate(book, machine, gpus)
         priced = PricedCell(record, rate, book, gpus)
         figures.append(CellFigures(run, priced, resampling))

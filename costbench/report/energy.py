@@ -40,7 +40,9 @@ def measure_cell(run: RunRecord, record: CellRecord) -> CellEnergy:
         (window, headline_meter(run.meters.get(window.session, ()))) for window in record.windows
     ]
     uuids = gpu_uuids(run, record)
-    domains = [_domains(run, window, facts, uuids) for window, facts in parts]
+    domains = [
+        _domains(run, window, facts, uuids.get(window.session, ())) for window, facts in parts
+    ]
     totals = [total_joules(found) for found in domains]
     facts = [found for _, found in parts]
     return CellEnergy(
@@ -59,9 +61,10 @@ def headline_meter(meters: tuple[MeterFacts, ...]) -> MeterFacts | None:
     return min(meters, key=lambda found: _STRONGEST_FIRST.index(found.provenance), default=None)
 
 
-def gpu_uuids(run: RunRecord, record: CellRecord) -> tuple[str, ...]:
-    """The GPUs the cell's engine worked on."""
-    return tuple(run.meta.get(f"engine:{record.id}", {}).get("gpu_uuids", ()))
+def gpu_uuids(run: RunRecord, record: CellRecord) -> dict[int, tuple[str, ...]]:
+    """The GPUs the cell's engine worked on, by session."""
+    found = run.meta.get(f"engine:{record.id}", {}).get("gpu_uuids", {})
+    return {int(session): tuple(uuids) for session, uuids in found.items()}
 
 
 def _domains(

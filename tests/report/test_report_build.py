@@ -637,7 +637,9 @@ def test_only_the_gpus_that_an_engine_used_are_its_energy(hand):
     run.session()
     run.store.add_meters([meter])
     for cell, uuids in ((one, ["GPU-b"]), (none, [])):
-        run.store.set_meta(f"engine:{cell.id}", {"gpu_uuids": uuids, "latency_basis": "step"})
+        run.store.set_meta(
+            f"engine:{cell.id}", {"gpu_uuids": {"1": uuids}, "latency_basis": "step"}
+        )
         start_s = time.monotonic()
         run.work(cell, 0, ALL_RIGHT)
         moments = np.arange(start_s - 0.05, time.monotonic() + 0.05, 0.01)
@@ -723,3 +725,26 @@ def test_carbon_says_that_the_energy_is_unknown_not_that_there_was_no_meter(hand
     (row,) = run.report(Pricing(BOOK, None)).cells
     assert row.gco2e.reasons == ("energy_uncovered",)
     assert "no_meter" not in row.caveats
+
+
+def test_a_run_that_went_on_with_another_gpu_has_the_joules_of_both(hand):
+    meter = METER.model_copy(update={"scope": "gpu_device", "headline": ("gpu:GPU-a", "gpu:GPU-b")})
+    cell = make_cell()
+    run = hand(cell, metered=False)
+    uuids = {"1": ["GPU-a"], "2": ["GPU-b"]}
+    run.store.set_meta(f"engine:{cell.id}", {"gpu_uuids": uuids, "latency_basis": "step"})
+    for number in range(2):
+        run.session()
+        run.store.add_meters([meter])
+        start_s = time.monotonic()
+        run.work(cell, number, ALL_RIGHT)
+        moments = np.arange(start_s - 0.05, time.monotonic() + 0.05, 0.01)
+        watts = {"gpu:GPU-a": 700.0, "gpu:GPU-b": 300.0}
+        readings = [
+            Reading(d, float(at), w * float(at)) for d, w in watts.items() for at in moments
+        ]
+        run.store.add_attempts([], readings)
+    (row,) = run.report().cells
+    first_s, second_s = (window.duration_s for window in run.read().cells[0].windows)
+    assert row.windows.whole.joules == pytest.approx(700 * first_s + 300 * second_s)
+    assert row.gpus == 1
