@@ -2,20 +2,28 @@
 
 import json
 import re
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from scripted_engine import LONG
 
-from costbench.errors import SuiteError
+from costbench.errors import StoreError, SuiteError
+from costbench.grading import graders_in_use
 from costbench.hardware import probe_machine
 from costbench.measuring import RunOptions, measure
+from costbench.metering.sampler import Sampler
 from costbench.plan import make_plan
+from costbench.records import read_records
 from costbench.reporting import ReportOptions, make_report
+from costbench.runner import Allowance, _Session
 from costbench.screen import RunScreen
-from costbench.suite import load_suite
+from costbench.store import Store
+from costbench.suite import Limits, load_suite
+from costbench.types import Component, MeterFacts
 
 SUITE = """
 name: scripted
@@ -94,3 +102,44 @@ def test_a_new_run_says_how_it_differs_from_the_unfinished_one(
     (cell,) = cells_of(*questions, policies=stopped, seconds=0.3)
     assert cell.attempts == 20
     assert ", resuming: " in capsys.readouterr().err
+
+
+class Clock(Component):
+    """A meter of one watt."""
+
+    kind: Literal["clock"] = "clock"
+    facts: MeterFacts = MeterFacts(
+        name="clock", provenance="assumed", method="clock", scope="test",
+        period_s=0.01, settle_s=0.0, headline=("clock",),
+    )  # fmt: skip
+
+    @contextmanager
+    def open(self) -> Iterator["Clock"]:
+        yield self
+
+    def read(self) -> dict[str, float | None]:
+        return {"clock": time.monotonic()}
+
+
+def test_what_one_commit_could_not_store_the_next_one_does(
+    cells_of: Callable[..., list[Any]], tmp_path: Path
+) -> None:
+    cells_of("one", policies="[{kind: truncation, budget: 5}]")
+    (folder,) = (tmp_path / "runs").iterdir()
+    plan = make_plan(load_suite(tmp_path / "suite.yaml"), probe_machine())
+    with Store.open(folder) as store, Sampler([Clock()]) as sampler:
+        store.begin_session({})
+        session = _Session(
+            store, sampler, Allowance(Limits(), None), RunScreen(plan), lambda _: None
+        )
+        time.sleep(0.1)
+        store.db.execute("PRAGMA query_only = ON")  # as a disk that refuses for a while
+        with pytest.raises(StoreError, match="cannot be written"):
+            session.commit()
+        failed_s = time.monotonic()
+        store.db.execute("PRAGMA query_only = OFF")
+        time.sleep(0.1)
+        session.commit()
+        series = read_records(store, graders_in_use(store)).traces[store.session]["clock"]
+    assert series.t_s[0] < failed_s - 0.05
+    assert series.t_s[-1] > failed_s
