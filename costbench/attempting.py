@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from typing import NamedTuple
 
 from costbench.errors import ContextFullError, EngineError, RequestError
 from costbench.interfaces import OpenEngine
@@ -10,9 +11,17 @@ from costbench.store import Attempt, Call
 from costbench.types import Completion, Piece, Problem, Request, Solution
 
 
-async def attempt(cell: Cell, problem: Problem, pass_number: int, engine: OpenEngine) -> Attempt:
+class Turn(NamedTuple):
+    """Which walk through a cell's problems an attempt belongs to."""
+
+    pass_number: int
+    round_number: int = 0
+    """Above 0 where a pass was too short for its window and its problems come again."""
+
+
+async def attempt(cell: Cell, problem: Problem, turn: Turn, engine: OpenEngine) -> Attempt:
     """Let the cell's policy solve the problem once; raises EngineError only where the engine is gone."""
-    seed = attempt_seed(cell.sampling.seed, cell.id, problem.id, pass_number)
+    seed = attempt_seed(cell.sampling.seed, cell.id, problem.id, turn)
     calls = _Calls(cell, engine, seed)
     started_s, solution, failure = time.monotonic(), None, None
     try:
@@ -30,7 +39,8 @@ async def attempt(cell: Cell, problem: Problem, pass_number: int, engine: OpenEn
     return Attempt(
         cell=cell.id,
         problem=problem.id,
-        pass_number=pass_number,
+        pass_number=turn.pass_number,
+        round_number=turn.round_number,
         seed=seed,
         started_s=started_s,
         finished_s=time.monotonic(),
@@ -40,10 +50,12 @@ async def attempt(cell: Cell, problem: Problem, pass_number: int, engine: OpenEn
     )
 
 
-def attempt_seed(suite_seed: int, cell: str, problem: str, pass_number: int) -> int:
+def attempt_seed(suite_seed: int, cell: str, problem: str, turn: Turn) -> int:
     """A seed of its own for every attempt, the same whenever the run is repeated."""
-    key = f"{suite_seed}\0{cell}\0{problem}\0{pass_number}".encode()
-    return int.from_bytes(hashlib.sha256(key).digest()[:7], "big")
+    key = f"{suite_seed}\0{cell}\0{problem}\0{turn.pass_number}"
+    if turn.round_number:
+        key += f"\0{turn.round_number}"
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:7], "big")
 
 
 class _Calls:

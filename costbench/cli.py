@@ -4,16 +4,17 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from costbench.errors import CostbenchError
-from costbench.printable import clean
+from costbench.commanding import AfterDashes, Commands, folder_name
 
 if TYPE_CHECKING:
+    from costbench.analysis.attribution import Rule
     from costbench.exporting import Format
     from costbench.plan import Plan
+    from costbench.report.energy import WindowKind
     from costbench.report.plot_data import XAxis
 
 _OUT = click.option(
@@ -43,30 +44,17 @@ _RUNS = click.option(
     show_default=True,
     help="Where runs are.",
 )
+_FORM = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="What to print.",
+)
 
 
-class _Commands(click.Group):
-    """Turns our errors into one sentence and an exit code: 1 a stated failure, 130 interrupted."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except CostbenchError as error:
-            message = clean(str(error), keep="\n")
-            click.echo(f"costbench: {message}", err=True)
-            ctx.exit(1)
-        except KeyboardInterrupt:
-            resumable = ctx.invoked_subcommand in {"run", "train"}
-            rest = (
-                "; what is done is stored, run the same command again to resume"
-                if resumable
-                else ""
-            )
-            click.echo(f"costbench: interrupted{rest}", err=True)
-            ctx.exit(130)
-
-
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="costbench")
 def main() -> None:
     """Cost per correct answer of reasoning language models, measured on this machine.
@@ -74,8 +62,9 @@ def main() -> None:
     costbench run math, then costbench report --pareto.
     """
     # Threads that wait by spinning starve each other as soon as anything else runs (docs/log.md). It has
-    # to be set before torch is loaded.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # to be set before torch is loaded. A program that is measured keeps the environment it would have.
+    if click.get_current_context().invoked_subcommand != "meter":
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     for stream in (
         "stdout",
         "stderr",
@@ -153,6 +142,19 @@ def run(
 )
 @click.option("--baseline", metavar="CELL", help="Compare with this cell.")
 @click.option("--grader", metavar="GRADER", help="Use this grader's grades.")
+@click.option(
+    "--window",
+    type=click.Choice(["whole", "steady"]),
+    help="Whole passes, or their steady parts [default: steady where every cell has one].",
+)
+@click.option(
+    "--attribution",
+    "rule",
+    type=click.Choice(["output_tokens", "phase_weighted", "equal"]),
+    default="output_tokens",
+    show_default=True,
+    help="How a window's joules are divided among its attempts.",
+)
 def report(  # noqa: PLR0913 - an option each
     *,
     run_name: str | None,
@@ -165,12 +167,15 @@ def report(  # noqa: PLR0913 - an option each
     changes: tuple[str, ...],
     baseline: str | None,
     grader: str | None,
+    window: "WindowKind | None",
+    rule: "Rule",
 ) -> None:
     """Summarize a run (the last one if none is named): table on stdout, files in reports/RUN."""
     from costbench.report.files import write_report
     from costbench.reporting import ReportOptions, make_report, print_report
 
-    found = make_report(run_name, ReportOptions(runs, prices, changes, baseline, grader))
+    options = ReportOptions(runs, prices, changes, baseline, grader, window, rule)
+    found = make_report(run_name, options)
     folder = out or Path("reports") / found.run
     print_report(found, form)
     for path in write_report(found, folder, x=x, pareto=pareto):
@@ -249,12 +254,34 @@ def export(
 
 
 @main.command()
-def doctor() -> None:
+@_FORM
+def doctor(form: str) -> None:
     """Try every engine, meter and grader here, and say what does not work and how to mend it."""
-    from costbench.doctor import can_run, examine
-    from costbench.screen import print_findings
+    from costbench.screen import show_doctor
 
-    sys.exit(0 if can_run(print_findings(examine())) else 1)
+    sys.exit(0 if show_doctor(form) else 1)
+
+
+@main.command(cls=AfterDashes, options_metavar="[OPTIONS] -- COMMAND [ARG]...")
+@_OUT
+@click.option(
+    "--name",
+    callback=folder_name,
+    default="meter",
+    show_default=True,
+    help="What the run folder's name begins with.",
+)
+@_FORM
+def meter(out: Path, name: str, form: str, command: tuple[str, ...]) -> None:
+    """Run any program and measure its energy; its exit code is ours.
+
+    The energy is that of all GPUs of this machine, or else of its processor and memory, while the program
+    runs, whatever else uses them. The table goes to stderr; JSON goes to stdout, as one line behind what
+    the program wrote there. The program's arguments are not stored.
+    """
+    from costbench.recording import measure_program
+
+    sys.exit(measure_program(command, out, name, form))
 
 
 @main.command()

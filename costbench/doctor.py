@@ -4,6 +4,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from importlib.metadata import metadata
 from typing import Literal
@@ -11,11 +12,12 @@ from typing import Literal
 from packaging.requirements import Requirement
 from pydantic import ValidationError
 
+from costbench.doctor_meters import MeterFinding, look_at
 from costbench.errors import CostbenchError, MeterError, first_line
-from costbench.hardware import Machine, installed_versions, no_gpu_reason, probe_machine
-from costbench.interfaces import Engine, Grader, Meter
+from costbench.hardware import Machine, installed_versions, no_gpu_reason
+from costbench.interfaces import Engine, Grader
 from costbench.plugins import build_component, component_class, installed_kinds
-from costbench.types import Answered, Message, Model, Request, Sampling
+from costbench.types import Answered, Frozen, Message, Model, Request, Sampling
 
 State = Literal["works", "untried", "absent", "broken"]
 _EMBEDDED = Model(name="abacus-base", path="embedded:abacus-base")
@@ -30,17 +32,34 @@ class Finding:
     name: str
     state: State
     detail: str
+    meter: MeterFinding | None = None
+    """Of a meter: how well it measures, or why it does not."""
 
 
-def examine() -> Iterator[Finding]:
+class Diagnosis(Frozen):
+    """All findings, as `--format json` prints them."""
+
+    schema_version: Literal[1] = 1
+    machine: Machine
+    findings: tuple[Finding, ...]
+    can_run: bool
+
+
+def diagnose(machine: Machine) -> Diagnosis:
+    """Try everything; whatever a component prints goes to stderr."""
+    with redirect_stdout(sys.stderr):
+        findings = list(examine(machine))
+    return Diagnosis(machine=machine, findings=tuple(findings), can_run=can_run(findings))
+
+
+def examine(machine: Machine) -> Iterator[Finding]:
     """Try everything that is installed, one after another; takes some ten seconds."""
-    machine = probe_machine()
     yield _python()
     yield _machine(machine)
     for kind in installed_kinds("engines"):
         yield _tried("engine", kind, _try_engine)
     for kind in installed_kinds("meters"):
-        yield _tried("meter", kind, _try_meter)
+        yield _tried_meter(kind)
     for kind in installed_kinds("graders"):
         yield _tried("grader", kind, _try_grader)
     for family, noun in (("datasets", "dataset"), ("policies", "policy")):
@@ -69,15 +88,27 @@ def _machine(machine: Machine) -> Finding:
 def _tried(family: str, kind: str, trial: Callable[[str], str]) -> Finding:
     try:
         return Finding(family, kind, "works", trial(kind))
-    except ValidationError as error:
+    except Exception as error:  # noqa: BLE001 - a stranger's component can raise anything
+        return _failed(family, kind, error)
+
+
+def _tried_meter(kind: str) -> Finding:
+    try:
+        found = look_at(build_component("meters", kind))
+    except Exception as error:  # noqa: BLE001 - as above
+        return _failed("meter", kind, error)
+    return Finding("meter", kind, "works", found.summary, found)
+
+
+def _failed(family: str, kind: str, error: Exception) -> Finding:
+    if isinstance(error, ValidationError):
         keys = ", ".join(str(found["loc"][0]) for found in error.errors())
         return Finding(family, kind, "untried", f"needs settings of yours: {keys}")
-    except MeterError as error:
-        return Finding(family, kind, "absent", str(error))
-    except CostbenchError as error:
+    if isinstance(error, MeterError):
+        return Finding(family, kind, "absent", str(error), MeterFinding.absent(error.code))
+    if isinstance(error, CostbenchError):
         return Finding(family, kind, "broken", str(error))
-    except Exception as error:  # noqa: BLE001 - a stranger's component can raise anything
-        return Finding(family, kind, "broken", f"{type(error).__name__}: {first_line(error)}")
+    return Finding(family, kind, "broken", f"{type(error).__name__}: {first_line(error)}")
 
 
 def _try_engine(kind: str) -> str:
@@ -98,15 +129,6 @@ def _try_engine(kind: str) -> str:
     began_s = time.monotonic()
     said = asyncio.run(answer())
     return f"{said} in {time.monotonic() - began_s:.1f} s"
-
-
-def _try_meter(kind: str) -> str:
-    meter: Meter = build_component("meters", kind)
-    with meter.open() as opened:
-        facts, domains = opened.facts, opened.read()
-    unread = [name for name, joules in domains.items() if joules is None]
-    missing = f"; cannot be read now: {', '.join(unread)}" if unread else ""
-    return f"{facts.provenance}, {facts.method}: {', '.join(domains)}{missing}"
 
 
 def _try_grader(kind: str) -> str:

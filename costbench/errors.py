@@ -6,7 +6,7 @@ CostbenchError
 ├── EngineError   a model cannot be loaded, or an engine died
 │   └── RequestError  one request failed: recorded as data, the run goes on
 │       └── ContextFullError  there is no room left in the model's context
-├── MeterError    a meter was asked for by name and cannot measure here
+├── MeterError    a meter cannot measure here; an error only where it was asked for by name
 ├── StoreError    a run folder cannot be read, written or resumed
 ├── GradeError    a grader itself broke (a wrong answer is data, not this)
 └── TrainError    a recipe or its checkpoints say something that cannot be trained
@@ -43,7 +43,11 @@ class ContextFullError(RequestError):
 
 
 class MeterError(CostbenchError):
-    """A meter that was asked for by name cannot measure on this machine."""
+    """A meter cannot measure; `code` is the reason's name in `costbench.metering.reasons`."""
+
+    def __init__(self, message: str, code: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class StoreError(CostbenchError):

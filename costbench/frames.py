@@ -1,5 +1,6 @@
 """A finished run as pandas tables, for whoever wants to compute something of their own."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,6 +8,8 @@ import numpy as np
 import pandas as pd
 
 from costbench.grading import graders_in_use, parse_grader
+from costbench.metering.sampler import JOULES
+from costbench.metering.trace import Floats, Trace
 from costbench.records import TOKEN_COLUMNS, CellRecord, RunRecord, read_records
 from costbench.report.energy import measure_cell
 from costbench.report.shares import attributed
@@ -15,24 +18,25 @@ from costbench.types import OUTCOMES
 
 # One row per attempt in the order of CellRecord's columns, which have no texts.
 _FACTS = """
-SELECT a.problem, p.level, a.pass, a.seed, g.correct, g.extracted, p.answer, a.error, p.question,
+SELECT a.problem, p.level, a.pass, a.round, a.seed, g.correct, g.extracted, p.answer, a.error, p.question,
     CASE WHEN :text THEN
         (SELECT group_concat(text, '') FROM
             (SELECT text FROM pieces WHERE attempt = a.id ORDER BY ordinal)) END
 FROM attempts a
 JOIN problems p ON p.dataset = :dataset AND p.id = a.problem
 LEFT JOIN grades g ON g.attempt = a.id AND g.grader = :grader AND g.version = :version
-WHERE a.cell = :cell ORDER BY p.ordinal, a.pass
+WHERE a.cell = :cell ORDER BY p.ordinal, a.pass, a.round
 """
 _FACT_COLUMNS = (
-    "problem", "level", "pass", "seed", "correct", "extracted", "reference", "error", "question",
+    "problem", "level", "pass", "round", "seed", "correct", "extracted", "reference", "error", "question",
     "response",
 )  # fmt: skip
 COLUMNS = {
     "run": "string", "cell": "string", "group": "string", "model": "string", "policy": "string",
     "budget": "Int64", "dataset": "string", "concurrency": "Int64", "problem": "string", "level": "Int64",
-    "pass": "Int64", "session": "Int64", "seed": "Int64", "outcome": "string", "correct": "boolean",
-    "extracted": "string", "reference": "string", "grader": "string", "grader_version": "string",
+    "pass": "Int64", "round": "Int64", "session": "Int64", "seed": "Int64", "outcome": "string",
+    "correct": "boolean", "extracted": "string", "reference": "string", "grader": "string",
+    "grader_version": "string",
     "input_tokens": "Int64", "cached_tokens": "Int64", "output_tokens": "Int64", "reasoning_tokens": "Int64",
     "answer_tokens": "Int64", "injected_tokens": "Int64", "latency_s": "Float64", "ttft_s": "Float64",
     "mean_batch_size": "Float64", "joules": "Float64", "joules_provenance": "string",
@@ -66,18 +70,27 @@ class Run:
         return table.assign(run=self.folder.name)[[*columns]].astype(columns)
 
     def trace(self) -> pd.DataFrame:
-        """Cumulative joules of every counter at the times they changed; times are comparable in a session."""
+        """All that the meters gave, in order of session, domain and quantity.
+
+        The quantity "joules" is a cumulative counter at the times it changed; the others (watts, degrees,
+        clocks) are as read, the unit in their names. Times are comparable within a session.
+        """
         with Store.open(self.folder) as store:
             traces = read_records(store, graders_in_use(store)).traces
         frames = [
-            pd.DataFrame(
-                {"session": session, "domain": domain, "t_s": series.t_s, "joules": series.joules}
-            )
-            for session, by_domain in traces.items()
-            for domain, series in by_domain.items()
+            pd.DataFrame({"session": session, "domain": d, "quantity": q, "t_s": t_s, "value": v})
+            for session, trace in traces.items()
+            for d, q, t_s, v in _series(trace)
         ]
-        columns = ["session", "domain", "t_s", "joules"]
+        columns = ["session", "domain", "quantity", "t_s", "value"]
         return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
+
+
+def _series(trace: Trace) -> Iterator[tuple[str, str, Floats, Floats]]:
+    for domain, counter in trace.counters.items():
+        yield domain, JOULES, counter.t_s, counter.joules
+    for (domain, quantity), samples in trace.gauges.items():
+        yield domain, quantity, samples.t_s, samples.values
 
 
 def _cell(store: Store, run: RunRecord, record: CellRecord, text: bool) -> pd.DataFrame:
@@ -86,7 +99,6 @@ def _cell(store: Store, run: RunRecord, record: CellRecord, text: bool) -> pd.Da
     key |= {"grader": grader[0], "version": grader[1]}
     facts = pd.DataFrame(store.db.execute(_FACTS, key).fetchall(), columns=[*_FACT_COLUMNS])
     energy = measure_cell(run, record)
-    seconds = np.array([window.duration_s for window in record.windows])
     return facts.assign(
         **{name: record.columns[name] for name in TOKEN_COLUMNS},
         cell=record.id,
@@ -106,5 +118,5 @@ def _cell(store: Store, run: RunRecord, record: CellRecord, text: bool) -> pd.Da
         mean_batch_size=record.columns["batch_size"],
         joules=attributed(record, energy.window_joules),
         joules_provenance=energy.provenance,
-        machine_seconds=attributed(record, seconds),
+        machine_seconds=attributed(record, energy.window_seconds),
     )

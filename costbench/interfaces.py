@@ -6,8 +6,10 @@ lives (a loaded model, an open counter, worker processes) comes from that verb t
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+from costbench.errors import MeterError
 from costbench.types import (
     Answered,
     Completion,
@@ -90,6 +92,30 @@ class OpenMeter(Protocol):
 
     def read(self) -> Mapping[str, float | None]:
         """Joules so far by domain; None for a domain that cannot be read just now, never 0."""
+
+
+@dataclass(frozen=True)
+class Gauge:
+    """Something else a meter can read now and then: power, clocks, temperature."""
+
+    period_s: float
+    read: Callable[[], Mapping[tuple[str, str], float | None]]
+    """Values by domain and quantity, the unit in the quantity's name ("power_average_w")."""
+
+
+@runtime_checkable
+class Gauged(Protocol):
+    """An open meter with gauges beside its counters."""
+
+    gauges: Sequence[Gauge]
+
+
+@runtime_checkable
+class Explaining(Protocol):
+    """An open meter that knows why one of its domains has no value just now."""
+
+    def why(self, domain: str) -> MeterError | None:
+        """The reason; None when there is none."""
 
 
 @runtime_checkable

@@ -213,7 +213,11 @@ def _identity(suite: Suite, machine: Machine, cells: Sequence[Cell]) -> dict[str
     """What is measured and with what; not what it costs, how it is graded or how long it may take."""
     models = {(cell.group, cell.model.name): cell for cell in cells}
     parts: dict[str, Any] = {
-        "suite": [suite.name, suite.protocol, suite.model_dump(mode="json")["meters"]],
+        "suite": [
+            suite.name,
+            suite.protocol.model_dump(mode="json"),
+            suite.meters.model_dump(mode="json", exclude={"server_pid"}),
+        ],
         "cells": [cell.id for cell in cells],
         "engines": [cell.engine.model_dump(mode="json") for cell in cells],
         "models": [_model_sha256(cell) for cell in models.values()],

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from costbench.metering.trace import Series, series_of
+from costbench.metering.trace import Trace, trace_of
+from costbench.metering.window_energy import LOST
 from costbench.store import Store
 from costbench.types import OUTCOMES, MeterFacts
 
@@ -21,11 +22,12 @@ TOKEN_COLUMNS = (
     "input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens", "injected_tokens",
 )  # fmt: skip
 _COLUMNS = (
-    "problem", "sample", "session", "outcome", *TOKEN_COLUMNS, "latency_s", "ttft_s", "batch_size",
+    "problem", "sample", "round", "session", "outcome", *TOKEN_COLUMNS, "latency_s", "ttft_s",
+    "batch_size", "started_s", "first_token_s", "finished_s",
 )  # fmt: skip
 
 _ATTEMPTS = """
-SELECT p.ordinal, a.pass, a.session,
+SELECT p.ordinal, a.pass, a.round, a.session,
     CASE WHEN a.error IS NOT NULL THEN 4
          WHEN g.attempt IS NULL OR g.correct IS NULL THEN 3
          WHEN g.extracted IS NULL AND NOT a.finished THEN 2
@@ -33,12 +35,13 @@ SELECT p.ordinal, a.pass, a.session,
     {tokens},
     MAX(c.finished_s) - MIN(c.submitted_s),
     MIN(CASE WHEN c.ordinal = 0 THEN c.first_token_s - c.submitted_s END),
-    SUM(1.0 * c.batch_size * c.output_tokens) / NULLIF(SUM(c.output_tokens), 0)
+    SUM(1.0 * c.batch_size * c.output_tokens) / NULLIF(SUM(c.output_tokens), 0),
+    a.started_s, MIN(CASE WHEN c.ordinal = 0 THEN c.first_token_s END), a.finished_s
 FROM attempts a
 JOIN problems p ON p.dataset = :dataset AND p.id = a.problem
 LEFT JOIN calls c ON c.attempt = a.id
 LEFT JOIN grades g ON g.attempt = a.id AND g.grader = :grader AND g.version = :version
-WHERE a.cell = :cell GROUP BY a.id ORDER BY p.ordinal, a.pass
+WHERE a.cell = :cell GROUP BY a.id ORDER BY p.ordinal, a.pass, a.round
 """.format(
     # A sum is known when every call told its part; without a call it is 0.
     tokens=", ".join(
@@ -76,6 +79,8 @@ class CellRecord:
     windows: tuple[Window, ...]
     grader: tuple[str, str]
     """Whose grades the outcomes are by: grader and version."""
+    events: tuple[str, ...] = ()
+    """Codes of what went wrong around its passes."""
 
     @property
     def attempts(self) -> int:
@@ -84,8 +89,9 @@ class CellRecord:
 
     @property
     def complete(self) -> bool:
-        """Whether every planned attempt is there."""
-        return self.attempts == self.problems * int(self.spec["sampling"]["samples_per_problem"])
+        """Whether every planned attempt is there; those of further rounds were not planned."""
+        planned = self.problems * int(self.spec["sampling"]["samples_per_problem"])
+        return int((self.columns["round"] == 0).sum()) == planned
 
     @property
     def passes(self) -> int:
@@ -98,17 +104,50 @@ class CellRecord:
 
 
 @dataclass(frozen=True)
+class IdleWindow:
+    """A stretch without work: before a model is loaded, or while `whose` ("group/model") is."""
+
+    session: int
+    phase: str
+    whose: str | None
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True)
+class MeterFault:
+    """What a meter could not do; `domain` where it was one of several."""
+
+    session: int
+    t_s: float
+    message: str
+    code: str | None
+    domain: str | None
+
+
+@dataclass(frozen=True)
 class RunRecord:
     """A run folder in memory."""
 
     meta: dict[str, Any]
     cells: tuple[CellRecord, ...]
-    traces: dict[int, dict[str, Series]]
-    """By session and domain."""
+    traces: dict[int, Trace]
+    """By session."""
     meters: dict[int, tuple[MeterFacts, ...]]
     failed: tuple[tuple[str, str], ...]
     """Groups that could not go on, with the reason."""
-    meter_faults: tuple[str, ...]
+    faults: tuple[MeterFault, ...]
+    idle: tuple[IdleWindow, ...]
+
+    def lost(self, session: int, domain: str) -> tuple[str, float] | None:
+        """Why and from when a GPU could not be read any more; None where it was read to the end."""
+        counter = self.traces[session].counters.get(domain)
+        for fault in self.faults:
+            if (fault.session, fault.domain) != (session, domain) or fault.code not in LOST:
+                continue
+            if counter is None or not counter.t_s.size or counter.t_s[-1] <= fault.t_s:
+                return fault.code, fault.t_s
+        return None
 
 
 def read_records(store: Store, grader_version: dict[str, tuple[str, str]]) -> RunRecord:
@@ -117,7 +156,7 @@ def read_records(store: Store, grader_version: dict[str, tuple[str, str]]) -> Ru
         key: json.loads(value) for key, value in store.db.execute("SELECT key, value FROM meta")
     }
     traces = {
-        session: _trace(store, session)
+        session: read_trace(store, session)
         for (session,) in store.db.execute("SELECT id FROM sessions")
     }
     cells = [
@@ -139,8 +178,24 @@ def read_records(store: Store, grader_version: dict[str, tuple[str, str]]) -> Ru
             for group, reason in _events(store, "failed")
             if group not in finished  # a later session made it good
         ),
-        meter_faults=tuple(message for _, message in _events(store, "meter")),
+        faults=_faults(store),
+        idle=_idle(store),
     )
+
+
+def _faults(store: Store) -> tuple[MeterFault, ...]:
+    query = (
+        "SELECT session, t_s, message, code, domain FROM events WHERE kind = 'meter' ORDER BY t_s"
+    )
+    return tuple(MeterFault(*row) for row in store.db.execute(query))
+
+
+def _idle(store: Store) -> tuple[IdleWindow, ...]:
+    query = (
+        "SELECT session, phase, cell, start_s, end_s FROM windows"
+        " WHERE phase IN ('idle_bare', 'idle_context') AND end_s IS NOT NULL ORDER BY id"
+    )
+    return tuple(IdleWindow(*row) for row in store.db.execute(query))
 
 
 def _events(store: Store, kind: str) -> tuple[tuple[str, str], ...]:
@@ -153,7 +208,7 @@ def _cell(
     cell: str,
     spec: dict[str, Any],
     grader: tuple[str, str],
-    traces: dict[int, dict[str, Series]],
+    traces: dict[int, Trace],
 ) -> CellRecord:
     rows = store.db.execute(
         _ATTEMPTS,
@@ -176,10 +231,16 @@ def _cell(
         columns={name: table[:, at] for at, name in enumerate(_COLUMNS)},
         windows=_windows(store, cell, traces),
         grader=grader,
+        events=tuple(
+            code
+            for (code,) in store.db.execute(
+                "SELECT DISTINCT code FROM events WHERE cell = ? AND code IS NOT NULL", (cell,)
+            )
+        ),
     )
 
 
-def _windows(store: Store, cell: str, traces: dict[int, dict[str, Series]]) -> tuple[Window, ...]:
+def _windows(store: Store, cell: str, traces: dict[int, Trace]) -> tuple[Window, ...]:
     query = "SELECT session, pass, start_s, end_s FROM windows WHERE cell = ? AND phase = 'whole' ORDER BY id"
     found = []
     for session, number, start_s, end_s in store.db.execute(query, (cell,)):
@@ -190,13 +251,15 @@ def _windows(store: Store, cell: str, traces: dict[int, dict[str, Series]]) -> t
 
 
 def _last_seen(
-    store: Store, session: int, traces: dict[int, dict[str, Series]], start_s: float
+    store: Store, session: int, traces: dict[int, Trace], start_s: float
 ) -> float | None:
     """Where a window ended that a crash left open: the last change that all its counters saw.
 
     Without a counter that lived in it, it is the last attempt; later moments were measured by nobody.
     """
-    ends = [float(series.t_s[-1]) for series in traces[session].values() if series.t_s.size]
+    ends = [
+        float(series.t_s[-1]) for series in traces[session].counters.values() if series.t_s.size
+    ]
     if ends and min(ends) > start_s:
         return min(ends)
     query = "SELECT MAX(finished_s) FROM attempts WHERE session = ?"
@@ -204,15 +267,16 @@ def _last_seen(
     return last
 
 
-def _trace(store: Store, session: int) -> dict[str, Series]:
-    chunks: dict[str, list[tuple[Floats, Floats]]] = {}
-    query = "SELECT domain, t_s, joules FROM trace WHERE session = ? ORDER BY rowid"
-    for domain, t_s, joules in store.db.execute(query, (session,)):
-        pair = np.frombuffer(t_s, dtype="<f8"), np.frombuffer(joules, dtype="<f8")
-        chunks.setdefault(domain, []).append(pair)
-    return {
-        domain: series_of(
-            np.concatenate([t for t, _ in found]), np.concatenate([j for _, j in found])
-        )
-        for domain, found in chunks.items()
-    }
+def read_trace(store: Store, session: int) -> Trace:
+    """What the meters of one session gave."""
+    chunks: dict[tuple[str, str], list[tuple[Floats, Floats]]] = {}
+    query = "SELECT domain, quantity, t_s, value FROM trace WHERE session = ? ORDER BY rowid"
+    for domain, quantity, t_s, values in store.db.execute(query, (session,)):
+        pair = np.frombuffer(t_s, dtype="<f8"), np.frombuffer(values, dtype="<f8")
+        chunks.setdefault((domain, quantity), []).append(pair)
+    return trace_of(
+        {
+            key: (np.concatenate([t for t, _ in found]), np.concatenate([v for _, v in found]))
+            for key, found in chunks.items()
+        }
+    )

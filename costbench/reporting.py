@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from costbench.analysis.attribution import Rule
 from costbench.errors import SuiteError
 from costbench.grading import Grading, graders_in_use, parse_grader
 from costbench.locations import find_run
 from costbench.prices import PriceBook, load_prices, with_changes
 from costbench.records import read_records
-from costbench.report.build import Pricing, build_report
+from costbench.report.build import Pricing, View, build_report
 from costbench.report.contract import Report
+from costbench.report.energy import WindowKind
 from costbench.store import Store
 
 _PIPE_WIDTH = 120
@@ -26,6 +28,8 @@ class ReportOptions:
     changes: tuple[str, ...] = ()
     baseline: str | None = None
     grader: str | None = None
+    window: WindowKind | None = None
+    rule: Rule = "output_tokens"
 
 
 def make_report(run_name: str | None, options: ReportOptions) -> Report:
@@ -42,7 +46,8 @@ def make_report(run_name: str | None, options: ReportOptions) -> Report:
             f"--baseline {options.baseline}: no such cell; there are:\n  " + "\n  ".join(known)
         )
     pricing = _pricing(options, run.meta)
-    return build_report(run, folder.resolve().name, pricing, baseline=options.baseline)
+    view = View(options.baseline, options.window, options.rule)
+    return build_report(run, folder.resolve().name, pricing, view)
 
 
 def print_report(report: Report, form: str) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from costbench.errors import StoreError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 DATABASE = "run.db"
 ENVIRONMENT = "environment.json"
 
@@ -25,8 +25,9 @@ CREATE TABLE cells (id TEXT PRIMARY KEY, ordinal INTEGER NOT NULL, spec TEXT NOT
 CREATE TABLE problems (dataset TEXT NOT NULL, id TEXT NOT NULL, ordinal INTEGER NOT NULL,
     question TEXT NOT NULL, answer TEXT, level INTEGER, PRIMARY KEY (dataset, id));
 CREATE TABLE attempts (id INTEGER PRIMARY KEY, cell TEXT NOT NULL, problem TEXT NOT NULL,
-    pass INTEGER NOT NULL, session INTEGER NOT NULL, seed INTEGER NOT NULL, started_s REAL NOT NULL,
-    finished_s REAL NOT NULL, finished INTEGER, error TEXT, UNIQUE (cell, problem, pass));
+    pass INTEGER NOT NULL, round INTEGER NOT NULL, session INTEGER NOT NULL, seed INTEGER NOT NULL,
+    started_s REAL NOT NULL, finished_s REAL NOT NULL, finished INTEGER, error TEXT,
+    UNIQUE (cell, problem, pass, round));
 CREATE TABLE calls (attempt INTEGER NOT NULL, ordinal INTEGER NOT NULL, submitted_s REAL NOT NULL,
     started_s REAL NOT NULL, first_token_s REAL, finished_s REAL NOT NULL, input_tokens INTEGER,
     cached_tokens INTEGER, output_tokens INTEGER, reasoning_tokens INTEGER, injected_tokens INTEGER,
@@ -35,11 +36,12 @@ CREATE TABLE pieces (attempt INTEGER NOT NULL, ordinal INTEGER NOT NULL, origin 
     text TEXT NOT NULL, tokens INTEGER, token_ids BLOB, PRIMARY KEY (attempt, ordinal)) WITHOUT ROWID;
 CREATE TABLE grades (attempt INTEGER NOT NULL, grader TEXT NOT NULL, version TEXT NOT NULL,
     correct INTEGER, extracted TEXT, reason TEXT, PRIMARY KEY (attempt, grader, version)) WITHOUT ROWID;
-CREATE TABLE trace (session INTEGER NOT NULL, domain TEXT NOT NULL, t_s BLOB NOT NULL, joules BLOB NOT NULL);
+CREATE TABLE trace (session INTEGER NOT NULL, domain TEXT NOT NULL, quantity TEXT NOT NULL,
+    t_s BLOB NOT NULL, value BLOB NOT NULL);
 CREATE TABLE windows (id INTEGER PRIMARY KEY, session INTEGER NOT NULL, cell TEXT, pass INTEGER,
     phase TEXT NOT NULL, start_s REAL NOT NULL, end_s REAL);
 CREATE TABLE events (session INTEGER, t_s REAL NOT NULL, kind TEXT NOT NULL, cell TEXT,
-    message TEXT NOT NULL);
+    message TEXT NOT NULL, code TEXT, domain TEXT);
 """
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -10,19 +11,18 @@ from itertools import groupby
 from pathlib import Path
 from typing import Protocol
 
-from costbench.attempting import attempt
-from costbench.errors import EngineError, RequestError
+from costbench.attempting import Turn, attempt
+from costbench.errors import EngineError
 from costbench.interfaces import OpenEngine
 from costbench.metering.sampler import Reading, Sampler
-from costbench.metering.select import meters_for
+from costbench.metering.select import is_local_rank_zero, meters_for
+from costbench.pacing import Pacing
 from costbench.plan import Cell, Plan
-from costbench.policies.asking import ask
 from costbench.store import Attempt, Store
 from costbench.suite import Limits
-from costbench.types import Problem, Request
+from costbench.types import Problem
 
 _COMMIT_EVERY_S = 1.0
-_WARM_UP_TOKENS = 16
 
 
 class Observer(Protocol):
@@ -37,8 +37,11 @@ class Observer(Protocol):
     def loading(self, cell: Cell) -> None:
         """A model is being loaded."""
 
+    def waiting(self, what: str) -> None:
+        """Nothing is being answered: idle power, warm-up, cooling."""
+
     def attempted(self, cell: Cell, attempts: int, output_tokens: int) -> None:
-        """So many more attempts are stored."""
+        """So many more of the planned attempts are stored."""
 
     def finished(self, cell: Cell, accuracy: float | None) -> None:
         """A cell has all its passes; None: not graded."""
@@ -91,12 +94,13 @@ async def run_plan(
     Whatever ends it early (Ctrl-C, a limit, a dead engine), attempts that are done are committed first.
     """
     failed = []
-    choice = plan.suite.meters
-    meters = meters_for(choice, gpu=bool(plan.machine.gpus))
-    with Sampler(meters, required=choice != "auto") as sampler:
+    with _sampler(plan, store) as sampler:
         store.add_meters(sampler.facts)
-        session = _Session(store, sampler, allowance, observer, grade)
+        pacing = Pacing(store, sampler, plan.suite.protocol, observer.waiting)
+        session = _Session(store, sampler, allowance, observer, grade, pacing)
         try:
+            if not session.nothing_left(plan.cells):
+                await pacing.idle("idle_bare", None)
             for cells in _by_model(plan):
                 try:
                     await session.run_model(cells)
@@ -109,6 +113,16 @@ async def run_plan(
                 await asyncio.sleep(sampler.settle_s)
             session.commit()
     return RunResult(session.nothing_left(plan.cells), session.stopped_by, tuple(failed))
+
+
+def _sampler(plan: Plan, store: Store) -> Sampler:
+    chosen = plan.suite.meters
+    gpu = bool(plan.machine.gpus) or chosen.gpus != "engine" or chosen.server_pid is not None
+    if not is_local_rank_zero():
+        message = "of several processes on one machine only local rank 0 measures energy"
+        store.add_event("meter", message, code="not_rank_zero")
+    meters = meters_for(chosen.use, gpu=gpu, server_pid=chosen.server_pid)
+    return Sampler(meters, required=chosen.use != "auto")
 
 
 def _by_model(plan: Plan) -> Iterator[list[Cell]]:
@@ -127,7 +141,9 @@ class _Session:
         allowance: Allowance,
         observer: Observer,
         grade: Grade,
+        pacing: Pacing,
     ) -> None:
+        self._pacing = pacing
         self._store = store
         self._sampler = sampler
         self._allowance = allowance
@@ -135,7 +151,13 @@ class _Session:
         self._grade = grade
         self._done: list[Attempt] = []
         self._readings: list[Reading] = []
+        self._outcomes = Counter[bool]()
         self.stopped_by: str | None = None
+
+    @property
+    def _always_warm(self) -> bool:
+        """Whether every pass is warmed up for; else the model is, once."""
+        return self._pacing.protocol.steady
 
     async def run_model(self, cells: list[Cell]) -> None:
         """All passes of all cells of one model; raises EngineError when it cannot be served."""
@@ -146,11 +168,18 @@ class _Session:
         concurrency = max(cell.concurrency for cell in cells)
         async with cells[0].engine.open(cells[0].model, concurrency) as engine:
             self._note_engine(cells, engine)
-            await self._warm_up(cells[0], engine, concurrency)
+            whose = f"{cells[0].group}/{cells[0].model.name}"
+            await self._pacing.idle("idle_context", whose)
+            if not self._always_warm:
+                await self._pacing.warm_up(cells[0], engine, concurrency)
             for number, cell in passes:
+                await self._pacing.cool_down()
+                if self._always_warm:
+                    await self._pacing.warm_up(cell, engine, cell.concurrency)
                 await self._run_pass(cell, number, engine)
                 if self.stopped_by:
                     return
+            await self._pacing.idle("idle_context", whose)
 
     def nothing_left(self, cells: Sequence[Cell]) -> bool:
         """Whether every attempt of these cells is stored."""
@@ -166,8 +195,8 @@ class _Session:
             order += [(number, cell) for cell in shuffled]
         return order
 
-    def _todo(self, cell: Cell, number: int) -> list[Problem]:
-        done = self._store.done(cell.id, number)
+    def _todo(self, cell: Cell, number: int, round_number: int = 0) -> list[Problem]:
+        done = self._store.done(cell.id, number, round_number)
         return [problem for problem in cell.problems if problem.id not in done]
 
     def _note_engine(self, cells: list[Cell], engine: OpenEngine) -> None:
@@ -185,34 +214,16 @@ class _Session:
                     },
                 )
 
-    async def _warm_up(self, cell: Cell, engine: OpenEngine, concurrency: int) -> None:
-        """One short batch as wide as those to come; what it says is not kept."""
-        requests = [
-            Request(
-                messages=ask(cell.problems[at % len(cell.problems)]),
-                max_tokens=_WARM_UP_TOKENS,
-                sampling=cell.sampling,
-                seed=at,
-            )
-            for at in range(concurrency)
-        ]
-
-        async def try_one(request: Request) -> None:
-            with suppress(RequestError):  # its own attempt will tell
-                await engine.generate(request)
-
-        with self._store.window(None, None, "warmup"):
-            await asyncio.gather(*(try_one(request) for request in requests))
-
     async def _run_pass(self, cell: Cell, number: int, engine: OpenEngine) -> None:
-        todo = iter(self._todo(cell, number))
+        todo = self._rounds(cell, number)
 
         async def work() -> None:
-            for problem in todo:
+            for turn, problem in todo:
                 if self._limit_reached():
                     return
-                done = await attempt(cell, problem, number, engine)
+                done = await attempt(cell, problem, turn, engine)
                 self._done.append(done)  # looked up only now: a commit replaces the list
+                self._outcomes[done.error is None] += 1
 
         with self._store.window(cell.id, number, "whole"):
             committing = asyncio.create_task(self._commit_now_and_then(cell))
@@ -226,6 +237,17 @@ class _Session:
                 self.commit(cell)
         if not self.stopped_by and number == cell.sampling.samples_per_problem - 1:
             self._observer.finished(cell, self._grade(cell))
+
+    def _rounds(self, cell: Cell, number: int) -> Iterator[tuple[Turn, Problem]]:
+        """The pass's problems, all of them again as long as its window is too short."""
+        began_s, round_number, self._outcomes = time.monotonic(), 0, Counter()
+        while True:
+            turn = Turn(number, round_number)
+            yield from ((turn, problem) for problem in self._todo(cell, number, round_number))
+            round_number += 1
+            nothing_works = self._outcomes[False] and not self._outcomes[True]
+            if nothing_works or time.monotonic() - began_s >= self._pacing.window_s:
+                return
 
     def _limit_reached(self) -> bool:
         self.stopped_by = self.stopped_by or self._allowance.reached()
@@ -248,7 +270,8 @@ class _Session:
         tokens = sum(call.completion.output_tokens or 0 for a in done for call in a.calls)
         self._allowance.output_tokens += tokens
         if cell is not None and done:
-            self._observer.attempted(cell, len(done), tokens)
+            planned = sum(a.round_number == 0 for a in done)
+            self._observer.attempted(cell, planned, tokens)
 
 
 async def _all_done(workers: Sequence[asyncio.Task[None]], beside: asyncio.Task[None]) -> None:

@@ -1,6 +1,7 @@
 """What a person sees while costbench plans and runs; nothing moves when it is not a terminal."""
 
 import math
+import sys
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -11,12 +12,15 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from costbench.doctor import Finding
+from costbench.doctor import Finding, can_run, diagnose, examine
+from costbench.hardware import probe_machine
 from costbench.plan import Cell, Plan
 from costbench.prices import load_prices, machine_rate
 from costbench.printable import clean
 from costbench.units import hours_from_seconds
 
+_INDENT = " " * 17
+"""To below the names."""
 _STYLES = {"works": "", "untried": "dim", "absent": "yellow", "broken": "red"}
 
 
@@ -66,6 +70,16 @@ def print_prompts(plan: Plan) -> None:
         )  # neither wrapped nor read as markup
 
 
+def show_doctor(form: str) -> bool:
+    """All findings, as lines while they come or as JSON at the end; whether a run would work here."""
+    machine = probe_machine()
+    if form != "json":
+        return can_run(print_findings(examine(machine)))
+    found = diagnose(machine)
+    sys.stdout.write(found.model_dump_json(indent=2) + "\n")
+    return found.can_run
+
+
 def print_findings(findings: Iterable[Finding]) -> list[Finding]:
     """Each as it comes, for some take seconds; gives them back."""
     console, shown = Console(), []
@@ -74,6 +88,14 @@ def print_findings(findings: Iterable[Finding]) -> list[Finding]:
         console.print(
             line, style=_STYLES[found.state], highlight=False, markup=False, soft_wrap=True
         )
+        for detail in found.meter.details() if found.meter else ():
+            console.print(
+                f"{_INDENT}{clean(detail)}",
+                style="dim",
+                highlight=False,
+                markup=False,
+                soft_wrap=True,
+            )
         shown.append(found)
     return shown
 
@@ -122,6 +144,10 @@ class RunScreen:
     def loading(self, cell: Cell) -> None:
         """A model is being loaded."""
         self._progress.update(self._task, description=f"loading {_safe(cell.model.name)}")
+
+    def waiting(self, what: str) -> None:
+        """Nothing is being answered: idle power, warm-up, cooling."""
+        self._progress.update(self._task, description=_safe(what))
 
     def attempted(self, cell: Cell, attempts: int, output_tokens: int) -> None:
         """So many more attempts are stored."""

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from costbench.errors import StoreError
 from costbench.metering.sampler import Fault, Reading
+from costbench.metering.trace import without_repeats
 from costbench.run_folder import (
     DATABASE,
     ENVIRONMENT,
@@ -49,6 +51,8 @@ class Attempt:
     calls: Sequence[Call]
     solution: Solution | None
     error: str | None = None
+    round_number: int = 0
+    """Above 0 where a pass was too short for its window and its problems came again."""
 
 
 @dataclass(frozen=True)
@@ -99,9 +103,10 @@ class Store:
             except sqlite3.Error as error:
                 raise unreadable(folder, error) from error
             if found != SCHEMA_VERSION:
+                older = isinstance(found, int) and found < SCHEMA_VERSION
                 raise StoreError(
                     f"{folder}: has schema {found}, this costbench reads {SCHEMA_VERSION}; "
-                    "update costbench"
+                    + ("read it with the version that wrote it" if older else "update costbench")
                 )
             store._held = held.pop_all()
         return store
@@ -209,18 +214,23 @@ class Store:
                     (time.monotonic(), cursor.lastrowid),
                 )
 
-    def add_event(self, kind: str, message: str, cell: str | None = None) -> None:
+    def add_event(
+        self, kind: str, message: str, cell: str | None = None, code: str | None = None
+    ) -> None:
         """Something a reader of the report should know."""
         with self.transaction():
             self.db.execute(
-                "INSERT INTO events VALUES (?, ?, ?, ?, ?)",
-                (self.session, time.monotonic(), kind, cell, message),
+                "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, NULL)",
+                (self.session, time.monotonic(), kind, cell, message, code),
             )
 
-    def add_faults(self, faults: Iterable[Fault]) -> None:
+    def add_faults(self, faults: Sequence[Fault]) -> None:
         """What a meter could not do."""
-        for fault in faults:
-            self.add_event("meter", f"{fault.meter}: {fault.message}")
+        if not faults:
+            return
+        rows = [(self.session, f.t_s, f"{f.meter}: {f.message}", f.code, f.domain) for f in faults]
+        with self.transaction():
+            self.db.executemany("INSERT INTO events VALUES (?, ?, 'meter', NULL, ?, ?, ?)", rows)
 
     def add_grades(self, grader: str, version: str, grades: Iterable[tuple[int, Grade]]) -> None:
         """Verdicts on attempts, beside those of other graders and versions."""
@@ -228,10 +238,11 @@ class Store:
         with self.transaction():
             self.db.executemany("INSERT OR REPLACE INTO grades VALUES (?, ?, ?, ?, ?, ?)", rows)
 
-    def done(self, cell: str, pass_number: int) -> set[str]:
+    def done(self, cell: str, pass_number: int, round_number: int = 0) -> set[str]:
         """Ids of the problems that this pass of a cell has an attempt at."""
         rows = self.db.execute(
-            "SELECT problem FROM attempts WHERE cell = ? AND pass = ?", (cell, pass_number)
+            "SELECT problem FROM attempts WHERE cell = ? AND pass = ? AND round = ?",
+            (cell, pass_number, round_number),
         )
         return {problem for (problem,) in rows}
 
@@ -252,10 +263,11 @@ class Store:
         solution = attempt.solution
         cursor = self.db.execute(
             "INSERT INTO attempts"
-            " (cell, problem, pass, session, seed, started_s, finished_s, finished, error)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " (cell, problem, pass, round, session, seed, started_s, finished_s, finished, error)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                attempt.cell, attempt.problem, attempt.pass_number, self.session, attempt.seed,
+                attempt.cell, attempt.problem, attempt.pass_number, attempt.round_number,
+                self.session, attempt.seed,
                 attempt.started_s, attempt.finished_s, solution.finished if solution else None, attempt.error,
             ),
         )  # fmt: skip
@@ -280,15 +292,21 @@ class Store:
         )
 
     def _add_readings(self, readings: Iterable[Reading]) -> None:
-        by_domain: dict[str, list[Reading]] = {}
+        by_series: dict[tuple[str, str], list[Reading]] = {}
         for reading in readings:
-            by_domain.setdefault(reading.domain, []).append(reading)
-        for domain, found in by_domain.items():
-            t_s = np.array([r.t_s for r in found], dtype="<f8").tobytes()
-            joules = np.array([r.joules for r in found], dtype="<f8").tobytes()
-            self.db.execute(
-                "INSERT INTO trace VALUES (?, ?, ?, ?)", (self.session, domain, t_s, joules)
+            by_series.setdefault((reading.domain, reading.quantity), []).append(reading)
+        for (domain, quantity), found in by_series.items():
+            t_s, values = without_repeats(
+                np.array([r.t_s for r in found]), np.array([r.value for r in found])
             )
+            self.db.execute(
+                "INSERT INTO trace VALUES (?, ?, ?, ?, ?)",
+                (self.session, domain, quantity, _blob(t_s), _blob(values)),
+            )
+
+
+def _blob(values: NDArray[np.float64]) -> bytes:
+    return values.astype("<f8").tobytes()
 
 
 def _call_row(attempt: int | None, ordinal: int, call: Call) -> tuple[Any, ...]:

@@ -17,6 +17,7 @@ from pydantic import (
 from costbench.errors import PluginError, SuiteError
 from costbench.interfaces import Dataset, Described, Engine, Grader, Meter, Policy
 from costbench.plugins import build_component
+from costbench.protocol import Protocol
 from costbench.types import Count, Frozen, Model, Name, Sampling
 from costbench.yaml_file import MANY, ONE, YamlFile, read_yaml
 
@@ -37,7 +38,7 @@ def _dump(component: Described) -> dict[str, Any]:
     return component.model_dump(mode="json")
 
 
-def _meters(spec: object, info: ValidationInfo) -> Any:
+def _chosen(spec: object, info: ValidationInfo) -> Any:
     if spec in ("auto", "none"):
         return spec
     if not isinstance(spec, list) or not spec:
@@ -46,7 +47,7 @@ def _meters(spec: object, info: ValidationInfo) -> Any:
     return tuple(build(one, info) for one in spec)
 
 
-def _dump_meters(meters: str | tuple[Meter, ...]) -> object:
+def _dump_chosen(meters: str | tuple[Meter, ...]) -> object:
     return meters if isinstance(meters, str) else [_dump(meter) for meter in meters]
 
 
@@ -168,6 +169,28 @@ class Group(Frozen):
     expect: Expectation = Expectation()
 
 
+class Meters(Frozen):
+    """What reads the energy; in the file `auto`, `none`, a list of meters, or a mapping with more to say."""
+
+    use: Annotated[
+        Literal["auto", "none"] | tuple[Meter, ...],
+        PlainValidator(_chosen),
+        PlainSerializer(_dump_chosen),
+    ] = "auto"
+    """"auto": counters where there are any, else a model; a list names meters of one's own choice."""
+    gpus: Literal["engine", "all"] | Annotated[tuple[str, ...], Field(min_length=1)] = "engine"
+    """Which GPUs' joules count: those the engine works on, all of the machine, or these UUIDs."""
+    server_pid: Count | None = None
+    """A server on this machine that does the work: its processes on a GPU are ours."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, spec: object) -> object:
+        if isinstance(spec, dict) and "kind" in spec:
+            raise ValueError("expected auto, none, a list of meters (`[{kind: …}]`) or a mapping")
+        return spec if isinstance(spec, dict) else {"use": spec}
+
+
 class Limits(Frozen):
     """Where a run stops cleanly; run the suite again to resume."""
 
@@ -187,14 +210,9 @@ class Suite(Frozen):
     """One suite file, whole."""
 
     name: Name
-    protocol: Literal["quick"] = "quick"
+    protocol: Protocol = Protocol.named("quick")
     sampling: Sampling = Sampling()
-    meters: Annotated[
-        Literal["auto", "none"] | tuple[Meter, ...],
-        PlainValidator(_meters),
-        PlainSerializer(_dump_meters),
-    ] = "auto"
-    """"auto": counters where there are any, else a model; a list names meters of one's own choice."""
+    meters: Meters = Meters()
     prices: Path | None = None
     limits: Limits = Limits()
     decision: Decision = Decision()

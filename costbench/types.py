@@ -184,6 +184,35 @@ class Grade(Frozen):
 
 GPU_SCOPE = "gpu_device"
 """The scope of meters that count GPUs one by one, in domains called "gpu:UUID"."""
+MODULE_SCOPE = "gpu_module"
+"""CPU, GPU and memory of one Grace module, which share a counter."""
+
+
+class Device(Frozen):
+    """One GPU as it was found when measuring began. It is only read: costbench sets nothing on it."""
+
+    domain: str
+    name: str
+    architecture: str | None = None
+    driver: str | None = None
+    scope: str = GPU_SCOPE
+    update_period_s: float | None = None
+    """How often its energy counter moves, as seen; None where it has no counter that moves."""
+    power_window_s: float | None = None
+    """What each power reading is the average of; None where there is no such reading."""
+    power_covered: bool = False
+    """Whether readings taken every 100 ms see all of the time, not a part of it."""
+    power_limit_w: float | None = None
+    memory_used_mib: float | None = None
+    processes: int | None = None
+    """Compute processes before our own began; None where they cannot be listed."""
+    mig_uuids: tuple[str, ...] = ()
+    """Of its MIG instances: what is counted is the whole GPU."""
+    virtualization: Literal["none", "passthrough", "vgpu", "host"] | None = None
+    persistence: bool | None = None
+    ecc: bool | None = None
+    reasons: tuple[str, ...] = ()
+    """Doubts that hold for every window of this device."""
 
 
 class MeterFacts(Frozen):
@@ -203,3 +232,5 @@ class MeterFacts(Frozen):
     """Domains that add up to the energy of the work; of GPUs only those count that the engine used."""
     reasons: tuple[str, ...] = ()
     """Doubts that hold for every window of this meter."""
+    devices: tuple[Device, ...] = ()
+    """The GPUs, where it counts any."""

@@ -1,7 +1,11 @@
 """`costbench doctor` on this machine as it is, and on one where something is missing."""
 
+import json
 import subprocess
 import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -9,13 +13,18 @@ import torch
 
 from costbench import hardware
 from costbench.doctor import Finding, can_run
+from costbench.doctor_meters import MeterFinding, expect, look_at
+from costbench.errors import MeterError
+from costbench.screen import print_findings
+from costbench.types import GPU_SCOPE, Component, Device, MeterFacts
 
 WITHOUT = """
 import sys
-for name in sys.argv[1:]:
+json_wanted = ["--format", "json"] if "json" in sys.argv else []
+for name in {*sys.argv[1:]} - {"json"}:
     sys.modules[name] = None  # as if it were not installed
 from costbench.cli import main
-main(["doctor"])
+main(["doctor", *json_wanted])
 """
 
 
@@ -29,6 +38,47 @@ def doctor(folder: Path, *missing: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+class Ticking(Component):
+    """Counters that move every 40 ms; of two GPUs the second has none."""
+
+    kind: str = "ticking"
+    gpus: bool = False
+    provenance: str = "measured"
+
+    @contextmanager
+    def open(self) -> Iterator["_Open"]:
+        yield _Open(self)
+
+
+class _Open:
+    def __init__(self, meter: Ticking) -> None:
+        devices = (
+            Device(domain="gpu:a", name="NVIDIA H200", update_period_s=0.1, power_window_s=1.0),
+            Device(domain="gpu:b", name="Old", power_window_s=1.0, reasons=("mig",)),
+            Device(domain="gpu:c", name="Older"),
+        )
+        self.facts = MeterFacts(
+            name="ticking",
+            provenance=meter.provenance,
+            method="counter_interpolated",
+            scope=GPU_SCOPE if meter.gpus else "box",
+            period_s=0.01,
+            settle_s=0.1,
+            headline=(),
+            reasons=("rapl_in_vm",),
+            devices=devices if meter.gpus else (),
+        )
+
+    def read(self) -> Mapping[str, float | None]:
+        steps = time.monotonic() // 0.04
+        if self.facts.devices:
+            return {"gpu:a": steps, "gpu:b": None, "gpu:c": None}
+        return {"one": steps, "still": 5.0}
+
+    def why(self, domain: str) -> MeterError | None:
+        return MeterError("no such counter", "counter_unsupported")
+
+
 def test_everything_is_tried_for_real(tmp_path: Path) -> None:
     done = doctor(tmp_path)
     assert done.returncode == 0
@@ -37,18 +87,14 @@ def test_everything_is_tried_for_real(tmp_path: Path) -> None:
     assert engine.startswith("works")
     assert f"4 tokens of abacus-base (torch {torch.__version__}" in engine
     assert any(line.startswith("works   grader   math: math-1+math-verify-") for line in lines)
-    assert {line.split()[0] for line in lines} <= {"works", "absent", "untried"}
+    heads = [line for line in lines if not line.startswith(" ")]
+    assert {line.split()[0] for line in heads} <= {"works", "absent", "untried"}
     assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(
     ("missing", "told", "code"),
     [
-        (
-            "pynvml",
-            "absent  meter    nvml: NVML: its package is missing: pip install nvidia-ml-py",
-            0,
-        ),
         ("codecarbon", "absent  meter    codecarbon: ", 0),
         ("pebble", "broken  grader   math: ", 0),
         ("transformers", "broken  engine   transformers: ", 1),
@@ -61,6 +107,97 @@ def test_what_is_missing_is_named_and_the_rest_is_tried(
     assert told in done.stdout
     assert "works   grader   exact: exact-1" in done.stdout
     assert done.returncode == code
+
+
+def test_json_has_everything_and_stdout_nothing_else(tmp_path: Path) -> None:
+    done = doctor(tmp_path, "json", "pynvml")
+    found = json.loads(done.stdout)
+    assert found.keys() == {"schema_version", "machine", "findings", "can_run"}
+    assert (found["schema_version"], found["can_run"], done.returncode) == (1, True, 0)
+    by_name = {(each["family"], each["name"]): each for each in found["findings"]}
+    assert by_name["engine", "transformers"]["meter"] is None
+    nvml = by_name["meter", "nvml"]
+    assert nvml["state"] == "absent"
+    assert nvml["detail"] == "NVML: its package is missing: pip install nvidia-ml-py"
+    (missing,) = nvml["meter"]["reasons"]
+    assert (missing["code"], missing["quality"]) == ("nvml_missing", "unavailable")
+    assert missing["label"]
+    assert missing["hint"]
+    model = by_name["meter", "codecarbon"]["meter"]
+    assert (model["provenance"], model["scope"]) == ("modelled", "machine_model")
+    assert "do not compare" in model["uncertainty_note"]
+    assert "modelled_not_measured" in {each["code"] for each in model["reasons"]}
+    for domain in model["domains"]:
+        assert 0.3 < domain["update_period_s"] < 0.8
+        assert [each["window_s"] for each in domain["uncertainty"]] == [30, 10, 1]
+        assert all(each["absolute_percent"] >= 80 for each in domain["uncertainty"])
+
+
+# Meters
+
+
+def test_a_counter_is_watched_to_tell_how_often_it_moves() -> None:
+    found = look_at(Ticking())
+    one, still = found.domains
+    assert one.update_period_s == pytest.approx(0.04, rel=0.25)
+    assert still.update_period_s is None
+    assert found.summary == "measured, counter_interpolated: one, still"
+    lines = list(found.details())
+    assert lines[0].startswith("one: counter_interpolated of box, changes every 0.0")
+    assert lines[1].startswith("±10 % of a cell, ±4.4 % of a ratio at 30 s; ±10 %, ±4.4 % at 10 s")
+    assert any(line.startswith("still: ") and "did not change" in line for line in lines)
+    assert any(line.startswith("rapl_in_vm: the CPU's counter is the hyper") for line in lines)
+
+
+def test_each_gpu_says_how_it_is_measured_and_what_is_in_the_way() -> None:
+    found = look_at(Ticking(gpus=True))
+    counted, integrated, dark = found.domains
+    assert (counted.device, counted.update_period_s, counted.reasons) == ("NVIDIA H200", 0.1, ())
+    assert (integrated.method, integrated.readable) == ("power_integral", True)
+    assert [doubt.code for doubt in integrated.reasons] == ["mig", "power_integral"]
+    assert (dark.readable, dark.uncertainty) == (False, ())
+    assert [doubt.code for doubt in dark.reasons] == ["counter_unsupported"]
+    assert found.summary.endswith("cannot be read now: gpu:c")
+    assert "uncertainty: not known" in list(found.details())
+
+
+def test_a_model_s_uncertainty_reads_as_a_model_s() -> None:
+    found = look_at(Ticking(provenance="modelled"))
+    assert "a model: off by 40 % and more; do not compare" in list(found.details())
+
+
+@pytest.mark.parametrize(
+    ("method", "provenance", "window_s", "percent"),
+    [
+        ("counter_interpolated", "measured", 30.0, 10.5),
+        ("counter_interpolated", "measured", 0.1, None),  # shorter than two updates
+        ("rapl", "measured", 1.0, 10.8),
+        ("codecarbon_load_model", "modelled", 1.0, 80.0),
+        ("of a stranger's own", "measured", 30.0, None),
+        ("rated_power", "assumed", 30.0, None),
+    ],
+)
+def test_uncertainty_is_told_where_it_is_known(
+    method: str, provenance: str, window_s: float, percent: float | None
+) -> None:
+    found = expect(method, provenance, window_s, update_period_s=0.1)
+    assert found.absolute_percent == percent
+    assert (found.ratio_percent is None) == (percent is None)
+
+
+def test_lines_of_a_meter_stand_below_it_and_are_harmless(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    finding = Finding("meter", "x", "absent", "\x1b[2J", MeterFinding.absent("rapl_permission"))
+    strange = Finding("meter", "y", "absent", "no", MeterFinding.absent("\x1b]0;"))
+    assert print_findings([finding, strange]) == [finding, strange]
+    shown = capsys.readouterr().out
+    assert shown.splitlines()[:2] == [
+        "absent  meter    x: \\x1b[2J",
+        " " * 17 + "rapl_permission: run as root, or a udev rule that gives your group read access "
+        "to energy_uj",
+    ]
+    assert "\x1b" not in shown
 
 
 def test_a_driver_beside_a_cpu_build_of_torch_is_told_with_the_command_that_mends_it(

@@ -12,11 +12,15 @@ ROOT = Path(__file__).parents[1]
 # From the top. A module may import what stands below it, and what stands in its own layer; a name
 # stands for the module and for everything in the package of that name.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("costbench.cli", "costbench.__main__"),
+    ("costbench.cli", "costbench.commanding", "costbench.__main__"),
     (
         "costbench.measuring",
         "costbench.reporting",
         "costbench.doctor",
+        "costbench.doctor_meters",
+        "costbench.metered",
+        "costbench.recording",
+        "costbench.child",
         "costbench.regrading",
         "costbench.exporting",
         "costbench.frames",

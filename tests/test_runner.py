@@ -16,6 +16,7 @@ from costbench.grading import graders_in_use
 from costbench.hardware import probe_machine
 from costbench.measuring import RunOptions, measure
 from costbench.metering.sampler import Sampler
+from costbench.pacing import Pacing
 from costbench.plan import make_plan
 from costbench.records import read_records
 from costbench.reporting import ReportOptions, make_report
@@ -129,8 +130,10 @@ def test_what_one_commit_could_not_store_the_next_one_does(
     plan = make_plan(load_suite(tmp_path / "suite.yaml"), probe_machine())
     with Store.open(folder) as store, Sampler([Clock()]) as sampler:
         store.begin_session({})
+        screen = RunScreen(plan)
+        pacing = Pacing(store, sampler, plan.suite.protocol, screen.waiting)
         session = _Session(
-            store, sampler, Allowance(Limits(), None), RunScreen(plan), lambda _: None
+            store, sampler, Allowance(Limits(), None), screen, lambda _: None, pacing
         )
         time.sleep(0.1)
         store.db.execute("PRAGMA query_only = ON")  # as a disk that refuses for a while
@@ -140,6 +143,6 @@ def test_what_one_commit_could_not_store_the_next_one_does(
         store.db.execute("PRAGMA query_only = OFF")
         time.sleep(0.1)
         session.commit()
-        series = read_records(store, graders_in_use(store)).traces[store.session]["clock"]
+        series = read_records(store, graders_in_use(store)).traces[store.session].counters["clock"]
     assert series.t_s[0] < failed_s - 0.05
     assert series.t_s[-1] > failed_s

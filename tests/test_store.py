@@ -29,7 +29,7 @@ def test_a_folder_without_a_database_is_no_run(tmp_path: Path) -> None:
 def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     with Store.create(tmp_path / "run", META) as store, store.transaction():
         store.set_meta("schema_version", 99)
-    with pytest.raises(StoreError, match="has schema 99, this costbench reads 1; update costbench"):
+    with pytest.raises(StoreError, match="has schema 99, this costbench reads 2; update costbench"):
         Store.open(tmp_path / "run")
 
 
@@ -102,8 +102,8 @@ def test_the_newest_run_is_found_and_names_are_not_reused(tmp_path: Path) -> Non
 
 def test_two_writers_of_one_attempt_are_refused_by_the_database(tmp_path: Path) -> None:
     with Store.create(tmp_path / "run", META) as store:
-        columns = "(cell, problem, pass, session, seed, started_s, finished_s)"
-        insert = f"INSERT INTO attempts {columns} VALUES ('c', 'p', 0, 1, 1, 0, 1)"
+        columns = "(cell, problem, pass, round, session, seed, started_s, finished_s)"
+        insert = f"INSERT INTO attempts {columns} VALUES ('c', 'p', 0, 0, 1, 1, 0, 1)"
         store.db.execute(insert)
         with pytest.raises(sqlite3.IntegrityError):
             store.db.execute(insert)
@@ -218,7 +218,9 @@ def test_a_run_whose_folder_is_removed_under_it_says_so_at_once(tmp_path: Path) 
 def test_a_damaged_database_is_a_sentence_wherever_it_is_noticed(tmp_path: Path) -> None:
     with Store.create(tmp_path / "run", META) as store, store.transaction():
         for at in range(5_000):
-            store.db.execute("INSERT INTO events VALUES (1, ?, 'kind', NULL, 'message')", (at,))
+            store.db.execute(
+                "INSERT INTO events VALUES (1, ?, 'kind', NULL, 'message', NULL, NULL)", (at,)
+            )
     database = tmp_path / "run" / "run.db"
     size = database.stat().st_size
     with database.open("r+b") as file:

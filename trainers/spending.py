@@ -53,4 +53,4 @@ class Spending:
         trace = build_trace(self._readings)
         # Keep the newest stretch only: the next window starts where this one ended.
         self._readings = [r for r in self._readings if r.t_s > start_s]
-        return total_joules(window_joules(trace, facts.headline, start_s, end_s))
+        return total_joules(window_joules(trace.counters, facts.headline, start_s, end_s))

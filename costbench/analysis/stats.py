@@ -57,6 +57,12 @@ class Resampling:
         drawn = rng.multinomial(count, even, size=self.counts.shape[0])
         return drawn.astype(np.float64) if count > 1 else np.ones((self.counts.shape[0], 1))
 
+    def noise(self, relative: float, key: str) -> Floats:
+        """Factors around 1 with a relative standard deviation, a draw per resample; the same for a key."""
+        seed = [self._seed, self.counts.shape[1], *key.encode()]
+        drawn = np.random.default_rng(seed).standard_normal(self.counts.shape[0])
+        return np.asarray(np.exp(relative * drawn))
+
     def ratio(self, over: Floats, under: Floats, passes: Floats | None = None) -> Floats:
         """Resampled ratios of sums of two (problems, passes) tables; inf or NaN where the lower sum is 0."""
         top, bottom = self._sum(over, passes), self._sum(under, passes)
@@ -88,20 +94,28 @@ class Resampling:
 def table_of(values: Floats, problem: Ints, sample: Ints, shape: tuple[int, int]) -> Floats:
     """Values by problem and pass; 0 where there is no attempt, so that sums are over what there is."""
     table = np.zeros(shape)
-    table[problem, sample] = values
+    np.add.at(table, (problem, sample), values)  # a pass may hold a problem several times
     return table
 
 
 def ratio_estimate(
-    over: Floats, under: Floats, resampling: Resampling, passes: Floats | None = None
+    over: Floats,
+    under: Floats,
+    resampling: Resampling,
+    passes: Floats | None = None,
+    noise: Floats | None = None,
 ) -> Estimate:
-    """A ratio of sums with a percentile interval; None with a reason where it is not defined."""
+    """A ratio of sums with a percentile interval; None with a reason where it is not defined.
+
+    `noise` are factors, one per resample, for what resampling cannot see: the error of an instrument.
+    """
     if np.isnan(over).any() or np.isnan(under).any():
         return Estimate(None, reason="not_measured")
     bottom = float(under.sum())
     if bottom <= 0:
         return Estimate(None, reason="nothing_to_divide_by")
-    low, high = percentile_interval(resampling.ratio(over, under, passes))
+    drawn = resampling.ratio(over, under, passes)
+    low, high = percentile_interval(drawn if noise is None else drawn * noise)
     return Estimate(
         float(over.sum()) / bottom, low, high, reason=None if high is not None else "unbounded"
     )
@@ -132,6 +146,7 @@ def cost_per_correct(
     attempts: Floats,
     resampling: Resampling,
     passes: Floats | None = None,
+    noise: Floats | None = None,
 ) -> Estimate:
     """Cost of all attempts over the number correct (a ratio of sums, tables by problem and pass).
 
@@ -140,7 +155,7 @@ def cost_per_correct(
     if np.isnan(cost).any():
         return Estimate(None, reason="not_measured")
     if correct.sum() > 0:
-        return ratio_estimate(cost, correct, resampling, passes)
+        return ratio_estimate(cost, correct, resampling, passes, noise)
     problems = int((attempts.sum(axis=1) > 0).sum())
     if problems == 0 or attempts.sum() <= 0:
         return Estimate(None, reason="no_attempts")

@@ -6,32 +6,55 @@ beside a busy interpreter. An error of a meter is an event in the trace and neve
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Self
 
 from costbench.errors import MeterError
-from costbench.interfaces import Meter, OpenMeter
+from costbench.interfaces import Explaining, Gauge, Gauged, Meter, OpenMeter
 from costbench.types import MeterFacts
+
+JOULES = "joules"
+CLOCK, WALL, GAP = "clock", "wall_minus_monotonic_s", "sampler_gap_s"
+"""The sampler's own domain and quantities: an anchor to wall time every second, and pauses of its own."""
+
+Values = Mapping[tuple[str, str], float | None]
+"""By domain and quantity."""
+
+_ANCHOR_EVERY_S = 1.0
+_LATE_S = 0.1
+"""A pause longer than this, beyond the period that was asked for, is noted."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """One counter at one time; `t_s` is on the monotonic clock."""
+    """One value at one time; `t_s` is on the monotonic clock."""
 
     domain: str
     t_s: float
-    joules: float
+    value: float
+    quantity: str = JOULES
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A meter that could not be opened or read, with the reason and the remedy."""
+    """A meter, or one of its domains, that could not be opened or read: the reason and the remedy."""
 
     meter: str
     t_s: float
     message: str
+    code: str | None = None
+    domain: str | None = None
+
+
+@dataclass
+class _Task:
+    """Something to do every `period_s`."""
+
+    period_s: float
+    work: Callable[[], None]
+    due_s: float = 0.0
 
 
 class Sampler:
@@ -45,30 +68,36 @@ class Sampler:
         self._required = required
         self._stack = ExitStack()
         self._open: list[OpenMeter] = []
+        self._tasks: list[_Task] = []
         self._readings: list[Reading] = []
         self._faults: list[Fault] = []
-        self._failing: dict[int, str] = {}
+        self._latest: dict[tuple[str, str], float] = {}
+        self._failing: dict[tuple[int, str], str] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="costbench-sampler", daemon=True)
+        self.thread_s: float | None = None
+        """CPU time of the sampling thread, known when it has ended."""
 
     def __enter__(self) -> Self:
         for meter in self._meters:
             try:
                 self._open.append(self._stack.enter_context(meter.open()))
             except Exception as error:
+                code = getattr(error, "code", None)
                 if self._required:
                     self._stack.close()
-                    raise MeterError(f"meters: {meter.kind}: {_reason(error)}") from error
-                self._faults.append(Fault(meter.kind, time.monotonic(), _reason(error)))
-        self._read(self._open)
+                    raise MeterError(f"meters: {meter.kind}: {_reason(error)}", code) from error
+                self._faults.append(Fault(meter.kind, time.monotonic(), _reason(error), code))
+        self._tasks = list(self._plan())
+        self._read_all()
         self._thread.start()
         return self
 
     def __exit__(self, *raised: object) -> None:
         self._stop.set()
         self._thread.join()
-        self._read(self._open)
+        self._read_all()
         self._stack.close()
 
     @property
@@ -88,42 +117,108 @@ class Sampler:
             self._readings, self._faults = [], []
         return taken
 
+    def latest(self, quantity: str) -> dict[str, float]:
+        """The newest value of a gauge, by domain."""
+        with self._lock:
+            return {domain: value for (domain, q), value in self._latest.items() if q == quantity}
+
+    def _plan(self) -> Sequence[_Task]:
+        tasks = []
+        for meter in self._open:
+            tasks.append(_Task(meter.facts.period_s, lambda m=meter: self._read_counters(m)))  # type: ignore[misc]
+            for gauge in meter.gauges if isinstance(meter, Gauged) else ():
+                tasks.append(_Task(gauge.period_s, lambda m=meter, g=gauge: self._read_gauge(m, g)))  # type: ignore[misc]
+        return [*tasks, _Task(_ANCHOR_EVERY_S, self._anchor)] if tasks else []
+
+    def _read_all(self) -> None:
+        for task in self._tasks:
+            task.work()
+
     def _loop(self) -> None:
-        due = {id(meter): 0.0 for meter in self._open}
-        while not self._stop.wait(self._pause(due)):
+        try:
+            self._poll_until_stopped()
+        except Exception as error:  # noqa: BLE001 - what was sampled stays, and the run goes on
+            message = f"the sampler stopped: {_reason(error)}"
+            with self._lock:
+                self._faults.append(Fault("sampler", time.monotonic(), message, "sampler_crashed"))
+        self.thread_s = time.thread_time()
+
+    def _poll_until_stopped(self) -> None:
+        shortest = min((task.period_s for task in self._tasks), default=_ANCHOR_EVERY_S)
+        last_s = time.monotonic()
+        while not self._stop.wait(self._pause()):
             now = time.monotonic()
-            ready = [meter for meter in self._open if due[id(meter)] <= now]
-            self._read(ready)
-            due.update({id(meter): now + meter.facts.period_s for meter in ready})
+            if now - last_s > shortest + _LATE_S:
+                self._store([Reading(CLOCK, now, now - last_s, GAP)])
+            last_s = now
+            for task in self._tasks:
+                if task.due_s <= now:
+                    task.work()
+                    task.due_s = now + task.period_s
 
-    def _pause(self, due: dict[int, float]) -> float:
-        if not due:
-            return 1.0
-        return max(0.001, min(due.values()) - time.monotonic())
+    def _pause(self) -> float:
+        if not self._tasks:
+            return _ANCHOR_EVERY_S
+        return max(0.001, min(task.due_s for task in self._tasks) - time.monotonic())
 
-    def _read(self, meters: Sequence[OpenMeter]) -> None:
-        for meter in meters:
-            before = time.monotonic()
-            try:
-                counters = meter.read()
-            except Exception as error:  # noqa: BLE001 - nor stop the other meters
-                self._note_fault(meter, before, _reason(error))
-                continue
-            self._failing.pop(id(meter), None)
-            t_s = (before + time.monotonic()) / 2
+    def _anchor(self) -> None:
+        now = time.monotonic()
+        self._store([Reading(CLOCK, now, time.time() - now, WALL)])
+
+    def _read_counters(self, meter: OpenMeter) -> None:
+        def counters() -> Values:
+            return {(domain, JOULES): joules for domain, joules in meter.read().items()}
+
+        found = self._timed(meter, counters, "counters")
+        for domain in {domain for domain, _ in found}:
+            if found[domain, JOULES] is None:
+                self._ask_why(meter, domain)
+            else:
+                self._failing.pop((id(meter), domain), None)
+
+    def _read_gauge(self, meter: OpenMeter, gauge: Gauge) -> None:
+        self._timed(meter, gauge.read, f"gauges, {gauge.period_s:g} s")
+
+    def _timed(self, meter: OpenMeter, read: Callable[[], Values], what: str) -> Values:
+        """Read, with the time halfway between before and after; an error is a fault and gives nothing."""
+        before = time.monotonic()
+        try:
+            found = read()
+        except Exception as error:  # noqa: BLE001 - nor stop the other meters
+            self._note(meter, what, error)
+            return {}
+        self._failing.pop((id(meter), what), None)
+        t_s = (before + time.monotonic()) / 2
+        self._store(
+            [
+                Reading(domain, t_s, value, quantity)
+                for (domain, quantity), value in found.items()
+                if value is not None
+            ]
+        )
+        return found
+
+    def _store(self, readings: list[Reading]) -> None:
+        with self._lock:
+            self._readings += readings
+            self._latest |= {(r.domain, r.quantity): r.value for r in readings}
+
+    def _ask_why(self, meter: OpenMeter, domain: str) -> None:
+        error = meter.why(domain) if isinstance(meter, Explaining) else None
+        if error is not None:
+            self._note(meter, domain, error, domain)
+
+    def _note(
+        self, meter: OpenMeter, what: str, error: Exception, domain: str | None = None
+    ) -> None:
+        """Told once, not with every poll, until it reads again or fails in another way."""
+        key, message = (id(meter), what), _reason(error)
+        if self._failing.get(key) != message:
+            self._failing[key] = message
+            code = getattr(error, "code", None)
+            fault = Fault(meter.facts.name, time.monotonic(), message, code, domain)
             with self._lock:
-                self._readings += [
-                    Reading(domain, t_s, joules)
-                    for domain, joules in counters.items()
-                    if joules is not None
-                ]
-
-    def _note_fault(self, meter: OpenMeter, t_s: float, message: str) -> None:
-        """Told once, not with every poll, until the meter reads again or fails in another way."""
-        if self._failing.get(id(meter)) != message:
-            self._failing[id(meter)] = message
-            with self._lock:
-                self._faults.append(Fault(meter.facts.name, t_s, message))
+                self._faults.append(fault)
 
 
 def _reason(error: Exception) -> str:

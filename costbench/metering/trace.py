@@ -1,4 +1,4 @@
-"""Time series of energy counters, and the energy of a stretch of them.
+"""Time series of energy counters and of what was read beside them.
 
 A counter is kept as cumulative joules by domain ("gpu:GPU-…", "cpu", "ram"), at the times it changed. The
 energy of a window is the difference of two interpolated values, so it does not depend on when a poll fell.
@@ -6,15 +6,17 @@ energy of a window is the difference of two interpolated values, so it does not 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from costbench.metering.sampler import Reading
+from costbench.metering.sampler import JOULES, Reading
 
 Floats = NDArray[np.float64]
-Trace = Mapping[str, "Series"]
-"""Series by domain."""
+
+_NEIGHBORS = 21
+"""Changes that a change's time is smoothed over: two seconds of a 100 ms counter."""
 
 MAX_GAP_S = 5.0
 """A longer stretch without a change leaves a window uncovered: the counter or the sampler was gone."""
@@ -41,43 +43,148 @@ class Series:
         low, high = np.interp([start_s, end_s], self.t_s, self.joules)
         return float(high - low) if high > low else None
 
+    @cached_property
+    def update_period_s(self) -> float | None:
+        """The median time between changes; None where there are too few to tell."""
+        gaps = np.diff(self.t_s[1:])  # the first time is that of the first reading, not of a change
+        return float(np.median(gaps)) if gaps.size else None
+
+    def between(self, start_s: float, end_s: float) -> "Series":
+        """The changes in a stretch, with the last one before and the first one after it."""
+        first = max(0, int(np.searchsorted(self.t_s, start_s, side="right")) - 1)
+        last = int(np.searchsorted(self.t_s, end_s, side="left")) + 1
+        return Series(self.t_s[first:last], self.joules[first:last])
+
     def _covers(self, start_s: float, end_s: float) -> bool:
         if not self.t_s.size or start_s < self.t_s[0] or end_s > self.t_s[-1]:
             return False
-        first = np.searchsorted(self.t_s, start_s, side="right") - 1
-        last = np.searchsorted(self.t_s, end_s, side="left")
-        gaps = np.diff(self.t_s[first : last + 1])
+        gaps = np.diff(self.between(start_s, end_s).t_s)
         return gaps.size > 0 and bool(gaps.max() <= MAX_GAP_S)
 
 
-def build_trace(readings: Iterable[Reading]) -> dict[str, Series]:
-    """Series by domain from readings in order of time.
+@dataclass(frozen=True)
+class Samples:
+    """Something that was read now and then, as it was read; between two readings it is taken as linear."""
 
-    A counter that is updated now and then is read many times between; its change is placed midway between the
-    last reading of the old value and the first of the new one.
-    """
-    by_domain: dict[str, list[Reading]] = {}
+    t_s: Floats
+    values: Floats
+
+    def inside(self, start_s: float, end_s: float) -> Floats:
+        """What was read in a stretch."""
+        return self.values[(self.t_s >= start_s) & (self.t_s <= end_s)]
+
+    def at(self, t_s: float) -> float | None:
+        """The value at a time, None outside of what was read."""
+        if not self.t_s.size or not self.t_s[0] <= t_s <= self.t_s[-1]:
+            return None
+        return float(np.interp(t_s, self.t_s, self.values))
+
+    def integral(self, start_s: float, end_s: float, longest_gap_s: float) -> float | None:
+        """The area below the values; None where readings do not cover the stretch closely enough."""
+        first = int(np.searchsorted(self.t_s, start_s, side="right")) - 1
+        last = int(np.searchsorted(self.t_s, end_s, side="left"))
+        if end_s <= start_s or first < 0 or last >= self.t_s.size:
+            return None
+        if np.diff(self.t_s[first : last + 1]).max() > longest_gap_s:
+            return None
+        inner = self.t_s[first + 1 : last]
+        t_s = np.concatenate(([start_s], inner, [end_s]))
+        return float(np.trapezoid(np.interp(t_s, self.t_s, self.values), t_s))
+
+
+NOTHING = Samples(np.empty(0), np.empty(0))
+
+
+@dataclass(frozen=True)
+class Trace:
+    """All that the meters of one session gave."""
+
+    counters: Mapping[str, Series]
+    """By domain."""
+    gauges: Mapping[tuple[str, str], Samples]
+    """By domain and quantity."""
+
+    def gauge(self, domain: str, quantity: str) -> Samples:
+        """Readings of one quantity; empty where there are none."""
+        return self.gauges.get((domain, quantity), NOTHING)
+
+
+def build_trace(readings: Iterable[Reading]) -> Trace:
+    """A trace from readings in order of time."""
+    found: dict[tuple[str, str], list[Reading]] = {}
     for reading in readings:
-        by_domain.setdefault(reading.domain, []).append(reading)
-    return {
-        domain: series_of(np.array([r.t_s for r in found]), np.array([r.joules for r in found]))
-        for domain, found in by_domain.items()
-    }
+        found.setdefault((reading.domain, reading.quantity), []).append(reading)
+    return trace_of(
+        {
+            key: (np.array([r.t_s for r in series]), np.array([r.value for r in series]))
+            for key, series in found.items()
+        }
+    )
+
+
+def trace_of(columns: Mapping[tuple[str, str], tuple[Floats, Floats]]) -> Trace:
+    """A trace from times and values by domain and quantity."""
+    return Trace(
+        {domain: series_of(*pair) for (domain, name), pair in columns.items() if name == JOULES},
+        {key: Samples(*pair) for key, pair in columns.items() if key[1] != JOULES},
+    )
 
 
 def series_of(t_s: Floats, joules: Floats) -> Series:
-    """A series from all readings of one counter, in order of time."""
+    """A series from all readings of one counter, in order of time.
+
+    A counter that is updated now and then is read many times between: it changed after the last reading of
+    the old value and before the first of the new one. Where changes come evenly, their rhythm tells more.
+    """
     changed = np.flatnonzero(np.diff(joules) != 0) + 1
-    at = (t_s[changed - 1] + t_s[changed]) / 2
+    at = _in_rhythm(t_s[changed - 1], t_s[changed])
     return Series(np.concatenate((t_s[:1], at)), np.concatenate((joules[:1], joules[changed])))
 
 
+def _in_rhythm(earliest: Floats, latest: Floats) -> Floats:
+    """When each change came: by a line through its neighbors, and never outside of its own two readings.
+
+    A poll every 20 ms alone leaves 1 s of a 100 ms counter uncertain by 2.4 %, with its rhythm by 1.8 %
+    (95th percentile, docs/measurement.md).
+    """
+    middle = (earliest + latest) / 2
+    if middle.size < _NEIGHBORS:
+        return middle
+    period_s = float(np.median(np.diff(middle)))
+    earliest = np.maximum(earliest, latest - period_s)  # after a pause of the polls
+    middle = (earliest + latest) / 2
+    count = np.concatenate(([0.0], np.cumsum(np.rint(np.diff(middle) / period_s))))
+    line = _local_lines(count, middle)
+    return np.where((line >= earliest) & (line <= latest), line, middle)
+
+
+def _local_lines(x: Floats, y: Floats) -> Floats:
+    """At each point the value of the least-squares line through the points around it."""
+    padded_x, padded_y = (np.pad(v - v[0], _NEIGHBORS // 2, mode="edge") for v in (x, y))
+    near_x, near_y = (
+        np.lib.stride_tricks.sliding_window_view(v, _NEIGHBORS) for v in (padded_x, padded_y)
+    )
+    mean_x, mean_y = near_x.mean(axis=1), near_y.mean(axis=1)
+    spread = near_x - mean_x[:, None]
+    slope = (spread * near_y).sum(axis=1) / np.maximum((spread**2).sum(axis=1), 1e-12)
+    return np.asarray(y[0] + mean_y + slope * (x - x[0] - mean_x))
+
+
+def without_repeats(t_s: Floats, values: Floats) -> tuple[Floats, Floats]:
+    """The first and the last reading of every run of equal values; a trace needs no others."""
+    if t_s.size < 3:  # noqa: PLR2004 - two ends, nothing between
+        return t_s, values
+    moved = np.diff(values) != 0
+    keep = np.concatenate(([True], moved[1:] | moved[:-1], [True]))
+    return t_s[keep], values[keep]
+
+
 def window_joules(
-    trace: Trace, domains: Iterable[str], start_s: float, end_s: float
+    counters: Mapping[str, Series], domains: Iterable[str], start_s: float, end_s: float
 ) -> dict[str, float | None]:
     """Joules of each domain in a window; None for a domain that is not known there."""
     return {
-        domain: trace[domain].energy(start_s, end_s) if domain in trace else None
+        domain: counters[domain].energy(start_s, end_s) if domain in counters else None
         for domain in domains
     }
 

@@ -4,6 +4,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
+from costbench.analysis.attribution import Rule
 from costbench.analysis.stats import Resampling
 from costbench.hardware import Machine
 from costbench.prices import PriceBook, Rate, machine_rate
@@ -11,9 +12,12 @@ from costbench.records import CellRecord, RunRecord
 from costbench.report.cells import cell_report
 from costbench.report.comparisons import compare_cells
 from costbench.report.contract import CellReport, Report, SkippedGroup
-from costbench.report.energy import gpu_uuids
+from costbench.report.energy import WindowKind, gpu_uuids, protocol_of
 from costbench.report.figures import CellFigures, PricedCell
 from costbench.report.frontier import place_on_frontier
+from costbench.report.measured import MeasuredRun, measure_run
+from costbench.report.opinions import second_opinions
+from costbench.report.rules import attribution_facts
 
 _BOOTSTRAP_SEED = 20250131
 """The same run gives the same intervals, digit by digit."""
@@ -27,27 +31,41 @@ class Pricing:
     file: str | None
 
 
-def build_report(
-    run: RunRecord, name: str, pricing: Pricing, *, baseline: str | None = None
-) -> Report:
-    """Summarize, price, compare; pure but for the seed, which is fixed."""
+@dataclass(frozen=True)
+class View:
+    """How a reader wants a run summarized."""
+
+    baseline: str | None = None
+    """The cell to compare with; None: role baseline x unconstrained."""
+    window: WindowKind | None = None
+    """None: the steady parts where every cell has one, else whole windows."""
+    rule: Rule = "output_tokens"
+
+
+def build_report(run: RunRecord, name: str, pricing: Pricing, view: View = View()) -> Report:
+    """Summarize, price, compare; pure but for the seed, which is fixed. Raises SuiteError."""
     machine = Machine.model_validate(run.meta["machine"])
     margin = run.meta["suite"]["decision"]["equivalence_margin"]
+    protocol = protocol_of(run)
+    measured = measure_run(run, view.window, view.rule)
     cells: list[CellReport] = []
     comparisons = []
+    groups = []
     for members in _comparable(run):
-        figures = _figures(run, members, machine, pricing.book)
+        figures = _figures(run, members, measured, (machine, pricing.book))
+        groups.append(figures)
         places = place_on_frontier(figures)
         cells += [cell_report(figure, place) for figure, place in zip(figures, places, strict=True)]
-        comparisons += compare_cells(figures, baseline, margin)
+        comparisons += compare_cells(figures, view.baseline, margin)
     order = {record.id: at for at, record in enumerate(run.cells)}
     return Report(
         suite=run.meta["suite"]["name"],
         run=name,
-        protocol=run.meta["suite"]["protocol"],
+        protocol=protocol.kind,
+        protocol_settings=protocol.model_dump(mode="json", exclude={"kind"}),
         machine=machine.model_dump(mode="json") | {"label": machine.label},
         prices=_prices(pricing),
-        window="whole",
+        window=measured.window,
         complete=bool(run.meta.get("complete")),
         started_at=run.meta["started_at"],
         costbench_version=run.meta["costbench_version"],
@@ -55,6 +73,8 @@ def build_report(
         comparisons=tuple(comparisons),
         skipped=tuple(SkippedGroup(**skipped) for skipped in run.meta["skipped"]),
         failed=tuple(SkippedGroup(group=group, reason=reason) for group, reason in run.failed),
+        attribution=attribution_facts(measured, groups, margin),
+        second_opinions=tuple(second_opinions(run)),
         notes=_notes(run),
     )
 
@@ -68,16 +88,20 @@ def _comparable(run: RunRecord) -> list[list[CellRecord]]:
 
 
 def _figures(
-    run: RunRecord, members: list[CellRecord], machine: Machine, book: PriceBook | None
+    run: RunRecord,
+    members: list[CellRecord],
+    measured: MeasuredRun,
+    costs: tuple[Machine, PriceBook | None],
 ) -> list[CellFigures]:
     """Figures of cells on the same problems, from the same resampled problems."""
     resampling = Resampling.draw(members[0].problems, _BOOTSTRAP_SEED)
+    machine, book = costs
     figures = []
     for record in members:
         gpus = max(map(len, gpu_uuids(run, record).values()), default=0)
         rate: Rate | None = machine_rate(book, machine, gpus)
         priced = PricedCell(record, rate, book, gpus)
-        figures.append(CellFigures(run, priced, resampling))
+        figures.append(CellFigures(run, priced, measured.cells[record.id], resampling))
     return figures
 
 
@@ -101,5 +125,6 @@ def _notes(run: RunRecord) -> tuple[str, ...]:
             f"{', '.join(embedded)}: a small demonstration model that ships with costbench; "
             "its figures show how the harness works and are no evidence about large models."
         )
-    notes += [f"A meter could not be used: {fault}" for fault in run.meter_faults]
+    faults = dict.fromkeys(fault.message for fault in run.faults)
+    notes += [f"A meter could not be used: {fault}" for fault in faults]
     return tuple(notes)

@@ -1,27 +1,20 @@
 """Caveats: a closed list, each with a sentence for the reader and decided by a rule."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from costbench.metering.reasons import REASONS, quality_of
+from costbench.protocol import Protocol
 from costbench.records import ERROR, TRUNCATED, UNGRADED, CellRecord
 from costbench.report.energy import CellEnergy
-from costbench.types import Quality
 
 _LOW_RESOLUTION_S, _UNRELIABLE_S = 10.0, 2.0
+_NEARLY = 0.99
 _MANY_UNGRADED, _MANY_TRUNCATED = 0.01, 0.10
 _FEW_PROBLEMS = 30
 
-EXPLANATIONS: Mapping[str, str] = {
-    "protocol_quick": "protocol quick (minutes): a demonstration, not a basis for published claims",
-    "modelled_not_measured": "no energy counter: joules are CodeCarbon's model of this machine, not measured",
-    "constant_ram_term": "most of the modelled power is a constant for memory: time in disguise",
-    "rapl_in_vm": "the CPU's counter is the hypervisor's model of this virtual machine",
-    "no_meter": "no meter was running: energy and carbon are not known",
-    "energy_uncovered": "the meter did not cover every window: energy is not known",
-    "low_resolution": "windows under 10 s in all: energy is coarse",
-    "unreliable_window": "windows under 2 s in all: energy is unreliable",
-    "resumed": "interrupted and resumed: work lost in flight is in its time and energy",
+_OTHERS: Mapping[str, str] = {
     "many_ungraded": "more than 1 % of the attempts have no grade or ended in an error",
     "many_truncated": "more than 10 % of the responses were cut before a final answer",
     "incomplete": "not all planned attempts are there yet",
@@ -33,37 +26,54 @@ EXPLANATIONS: Mapping[str, str] = {
     "assumed_price": "money is machine time at an assumed rental price, electricity included",
     "assumed_grid": "carbon is energy at an assumed grid's yearly average; no PUE, nothing embodied",
 }
+"""Doubts about anything but joules."""
 
 
 def explain(code: str) -> str:
     """The sentence for a code; a code of someone else's meter stands for itself."""
-    return EXPLANATIONS.get(code, code.replace("_", " "))
+    if code in REASONS:
+        return REASONS[code].label
+    return _OTHERS.get(code, code.replace("_", " "))
 
 
-def energy_reasons(energy: CellEnergy, duration_s: float) -> tuple[str, ...]:
+def energy_reasons(energy: CellEnergy, record: CellRecord, protocol: Protocol) -> tuple[str, ...]:
     """What limits the trust in a cell's joules (thresholds: docs/measurement.md)."""
     resumed = ("resumed",) if energy.sessions > 1 else ()
-    unknown = unknown_energy(energy)
-    if unknown:
-        return (*unknown, *energy.meter_reasons, *resumed)
-    short: tuple[str, ...] = ()
-    if duration_s < _LOW_RESOLUTION_S:
-        short = ("unreliable_window",) if duration_s < _UNRELIABLE_S else ("low_resolution",)
-    return ("protocol_quick", *energy.meter_reasons, *short, *resumed)
+    if energy.joules is None:
+        return (*(energy.reasons or ("energy_uncovered",)), *resumed)
+    codes = [*_protocol(energy, record, protocol), *energy.reasons, *_short(energy), *record.events]
+    return tuple(dict.fromkeys((*codes, *resumed)))
 
 
 def unknown_energy(energy: CellEnergy) -> tuple[str, ...]:
     """Why a cell's joules are not known; empty where they are."""
     if energy.joules is not None:
         return ()
-    return ("no_meter",) if energy.provenance == "unavailable" else ("energy_uncovered",)
+    severe = [c for c in energy.reasons if quality_of([c]) in {"unavailable", "failed"}]
+    return tuple(severe) or ("energy_uncovered",)
 
 
-def quality_of(reasons: tuple[str, ...]) -> Quality:
-    """The verdict that goes with the reasons; the quick protocol never earns better than degraded."""
-    if "no_meter" in reasons or "energy_uncovered" in reasons:
-        return "unavailable"
-    return "unreliable" if "unreliable_window" in reasons else "degraded"
+def _short(energy: CellEnergy) -> tuple[str, ...]:
+    duration_s = sum(each.cut.duration_s for each in energy.stretches)
+    if duration_s >= _LOW_RESOLUTION_S:
+        return ()
+    return ("unreliable_window",) if duration_s < _UNRELIABLE_S else ("low_resolution",)
+
+
+def _protocol(energy: CellEnergy, record: CellRecord, protocol: Protocol) -> Iterator[str]:
+    """Where the run asked for less than its protocol does, or got less."""
+    if protocol.kind == "quick":
+        yield "protocol_quick"
+        return
+    if protocol.shortened:
+        yield "protocol_changed"
+    if record.passes < protocol.passes:
+        yield "few_passes"
+    shortest_s = min((each.cut.duration_s for each in energy.whole), default=0.0)
+    if shortest_s < _NEARLY * protocol.window_s:
+        yield "short_window"
+    if energy.provenance == "measured" and energy.idle.context_w is None:
+        yield "no_idle"
 
 
 def caveats_of(record: CellRecord, energy: tuple[str, ...], *others: str) -> tuple[str, ...]:

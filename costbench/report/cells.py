@@ -1,18 +1,21 @@
 """One row of the report: a cell's estimates in the form of the contract."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from costbench.analysis.stats import Estimate, percentiles
+from costbench.metering.trace import total_joules
 from costbench.records import CORRECT, ERROR, TRUNCATED, UNGRADED, WRONG
-from costbench.report.caveats import caveats_of, energy_reasons, quality_of, unknown_energy
+from costbench.report.caveats import caveats_of, unknown_energy
 from costbench.report.contract import (
     CellReport,
     E,
     EnergyFacts,
     FrontierMetric,
+    IdleFacts,
     LengthControl,
     LevelAccuracy,
     MoneyFacts,
@@ -21,7 +24,7 @@ from costbench.report.contract import (
     WindowFacts,
     Windows,
 )
-from costbench.report.energy import CellEnergy
+from costbench.report.energy import CellEnergy, Stretch
 from costbench.report.figures import CellFigures, PricedCell
 from costbench.units import kwh_from_joules
 
@@ -32,9 +35,10 @@ def cell_report(figures: CellFigures, place: dict[FrontierMetric, OnFrontier]) -
     """The row as the contract has it."""
     record, spec, priced = figures.record, figures.record.spec, figures.priced
     outcomes = {code: int((figures.outcomes == code).sum()) for code in range(5)}
-    joules, duration_s = figures.energy.joules, sum(w.duration_s for w in record.windows)
+    energy, reasons = figures.energy, figures.measured.reasons
+    joules, duration_s = energy.joules, float(energy.window_seconds.sum())
     output = record.columns["output_tokens"]
-    reasons = energy_reasons(figures.energy, duration_s)
+    no_carbon = _grid_reason(priced) or figures.unknown_energy_reason
     money, carbon = _money_facts(priced), _carbon_facts(priced, figures.energy)
     return CellReport(
         cell=record.id,
@@ -74,31 +78,85 @@ def cell_report(figures: CellFigures, place: dict[FrontierMetric, OnFrontier]) -
         tokens_per_second=_over(_sum(output), duration_s),
         mean_batch_size=percentiles(record.columns["batch_size"])["mean"],
         mean_power_w=_over(joules, duration_s),
-        joules_per_output_token=to_e(figures.per_output_token(figures.joules)),
-        joules_per_attempt=to_e(figures.mean(figures.joules, by_pass=True)),
-        joules_per_correct=to_e(figures.per_correct(figures.joules)),
-        kwh_per_correct=to_e(figures.per_correct(kwh_from_joules(1) * figures.joules)),
+        joules_per_output_token=_joules(figures, figures.joules_per_output_token, _sum(output)),
+        joules_per_attempt=_joules(
+            figures, figures.mean(figures.joules, joules=True), record.attempts
+        ),
+        joules_per_correct=_joules(
+            figures, figures.per_correct(figures.joules, joules=True), outcomes[CORRECT]
+        ),
+        net_context_joules_per_correct=_net(figures, energy.idle.context_w),
+        net_bare_joules_per_correct=_net(figures, energy.idle.bare_w),
+        kwh_per_correct=to_e(
+            figures.per_correct(kwh_from_joules(1) * figures.joules, joules=True),
+            figures.unknown_energy_reason,
+        ),
         machine_seconds_per_correct=to_e(figures.per_correct(figures.machine_seconds)),
         usd_per_attempt=to_e(figures.mean(figures.usd, by_pass=True), _money_reason(priced)),
         usd_per_correct=to_e(figures.per_correct(figures.usd), _money_reason(priced)),
-        gco2e_per_attempt=to_e(figures.mean(figures.gco2e, by_pass=True), _grid_reason(priced)),
-        gco2e_per_correct=to_e(figures.per_correct(figures.gco2e), _grid_reason(priced)),
-        energy=EnergyFacts(
-            provenance=figures.energy.provenance,
-            method=figures.energy.method,
-            scope=figures.energy.scope,
-            by_domain=figures.energy.by_domain,
-            quality=quality_of(reasons),
-            reasons=reasons,
-        ),
+        gco2e_per_attempt=to_e(figures.mean(figures.gco2e, joules=True), no_carbon),
+        gco2e_per_correct=to_e(figures.per_correct(figures.gco2e, joules=True), no_carbon),
+        energy=_energy_facts(figures),
         usd=money,
         gco2e=carbon,
-        windows=Windows(whole=WindowFacts(joules=joules, duration_s=duration_s)),
+        windows=Windows(
+            whole=_windows(energy.whole), steady=_windows(energy.steady) if energy.steady else None
+        ),
         length_control=_length_control(figures),
         on_frontier=place,
         by_level=_by_level(figures),
         caveats=caveats_of(record, reasons, *money.reasons, *carbon.reasons),
     )
+
+
+def _energy_facts(figures: CellFigures) -> EnergyFacts:
+    energy, found = figures.energy, figures.energy.uncertainty
+    idle = energy.idle
+    return EnergyFacts(
+        provenance=energy.provenance,
+        method=energy.method,
+        scope=energy.scope,
+        by_domain=energy.by_domain,
+        quality=figures.measured.quality,
+        reasons=figures.measured.reasons,
+        bound=energy.bound,
+        at_least_joules=energy.at_least,
+        uncertainty_cell=found.absolute if found else None,
+        uncertainty_ratio=found.ratio if found else None,
+        idle=IdleFacts(
+            bare_w=idle.bare_w,
+            context_before_w=idle.context_before_w,
+            context_after_w=idle.context_after_w,
+        ),
+        neighbors=energy.neighbors,
+        attribution_range=figures.measured.attribution_range,
+    )
+
+
+def _windows(stretches: Sequence[Stretch]) -> WindowFacts:
+    joules = total_joules({str(at): each.cut.joules for at, each in enumerate(stretches)})
+    return WindowFacts(
+        joules=joules,
+        duration_s=sum(each.cut.duration_s for each in stretches),
+        output_tokens=sum(each.output_tokens for each in stretches),
+    )
+
+
+def _joules(figures: CellFigures, estimate: Estimate, over: float | None) -> E:
+    """Of a GPU that was lost midway a lower bound is known, if no more."""
+    at_least = figures.energy.at_least
+    if estimate.value is not None or at_least is None:
+        return to_e(estimate, figures.unknown_energy_reason)
+    return E(value=None, low=_over(at_least, over or 0), reason=figures.unknown_energy_reason)
+
+
+def _net(figures: CellFigures, idle_w: float | None) -> E:
+    if idle_w is None:
+        return E(value=None, reason="no_idle")
+    found = to_e(figures.per_correct(figures.net_joules(idle_w), joules=True))
+    if found.value is not None and found.value <= 0:
+        return E(value=None, reason="not_above_idle")
+    return found
 
 
 def to_e(estimate: Estimate, reason: str | None = None) -> E:

@@ -67,7 +67,12 @@ def _compare(candidate: CellFigures, base: CellFigures, margin: float | None) ->
 
 
 def _ratio(candidate: CellFigures, base: CellFigures, metric: str) -> Estimate:
-    """Joules of a GPU are not compared with those of a whole machine."""
+    """Joules of a GPU are not compared with those of a whole machine, nor unreliable ones at all."""
+    if metric == "joules_per_correct" and not (
+        candidate.measured.rankable and base.measured.rankable
+    ):
+        known = candidate.energy.joules is not None and base.energy.joules is not None
+        return Estimate(None, reason="unreliable_energy" if known else "not_measured")
     scopes = {candidate.energy.scope, base.energy.scope}
     if metric == "joules_per_correct" and len(scopes) > 1 and None not in scopes:
         return Estimate(None, reason="different_scope")

@@ -6,11 +6,15 @@ reason beside it.
 
 from typing import Any, Literal
 
+from pydantic import Field
+
+from costbench.analysis.attribution import Rule
 from costbench.analysis.compare import Verdict
+from costbench.metering.window_energy import Bound
 from costbench.types import Frozen, LatencyBasis, Provenance, Quality, Role
 
 SCHEMA_VERSION = 1
-METHOD_VERSION = "1"
+METHOD_VERSION = "2"
 """Changes whenever the same run would give other figures."""
 
 FrontierMetric = Literal["usd", "joules", "output_tokens"]
@@ -26,6 +30,9 @@ class E(Frozen):
     reason: str | None = None
 
 
+_NO_IDLE = E(value=None, reason="no_idle")
+
+
 class Spread(Frozen):
     """A distribution over attempts, in seconds."""
 
@@ -34,6 +41,14 @@ class Spread(Frozen):
     p95: float | None
     p99: float | None
     basis: LatencyBasis
+
+
+class IdleFacts(Frozen):
+    """Watts without work: before a model is loaded, and with it loaded, before and after its cells."""
+
+    bare_w: float | None
+    context_before_w: float | None
+    context_after_w: float | None
 
 
 class EnergyFacts(Frozen):
@@ -45,6 +60,19 @@ class EnergyFacts(Frozen):
     by_domain: dict[str, float | None]
     quality: Quality
     reasons: tuple[str, ...]
+    bound: Bound = "exact"
+    """"upper": others' energy is in it; "partial": more was used, the joules of attempts are not known."""
+    at_least_joules: float | None = None
+    """What was counted before a GPU was lost."""
+    uncertainty_cell: float | None = None
+    """Half of the 95 % interval that the instrument alone gives a cell, as a share of its joules."""
+    uncertainty_ratio: float | None = None
+    """The same for the ratio of two cells on one device."""
+    idle: IdleFacts | None = None
+    neighbors: dict[str, float | None] = Field(default_factory=dict)
+    """Joules of this machine's other GPUs meanwhile."""
+    attribution_range: tuple[float, float] | None = None
+    """An attempt's joules under the other rules over those under this one, 5th to 95th percentile."""
 
 
 class MoneyFacts(Frozen):
@@ -62,6 +90,8 @@ class WindowFacts(Frozen):
 
     joules: float | None
     duration_s: float
+    output_tokens: float | None = None
+    """Written inside."""
 
 
 class Windows(Frozen):
@@ -137,6 +167,10 @@ class CellReport(Frozen):
     joules_per_output_token: E
     joules_per_attempt: E
     joules_per_correct: E
+    net_context_joules_per_correct: E = _NO_IDLE
+    """Beyond idling with the model loaded: the marginal work of a server that is up anyway."""
+    net_bare_joules_per_correct: E = _NO_IDLE
+    """Beyond an idle machine."""
     kwh_per_correct: E
     machine_seconds_per_correct: E
     usd_per_attempt: E
@@ -175,6 +209,41 @@ class SkippedGroup(Frozen):
     reason: str
 
 
+class Fit(Frozen):
+    """What a token costs one model in each phase, fitted to its windows."""
+
+    model: str
+    base_w: float
+    joules_per_token_read: float
+    joules_per_token_written: float
+    residual: float
+    """Root mean square of what the fit misses, as a share of the mean window."""
+    windows: int
+
+
+class AttributionFacts(Frozen):
+    """How windows were divided among attempts, and whether that decides anything."""
+
+    rule: Rule = "output_tokens"
+    fits: tuple[Fit, ...] = ()
+    ranking: Literal["same", "differs"] | None = None
+    """Order of cells and verdicts by joules per correct under the three rules; None: nothing to rank."""
+    differs_in: tuple[str, ...] = ()
+    """Cells with another place or verdict under another rule."""
+
+
+class SecondOpinionFacts(Frozen):
+    """CodeCarbon's figure for the GPUs beside the counters', over the whole run."""
+
+    meter: str
+    joules: float
+    counter_joules: float
+    difference: float
+    """Relative."""
+    used: bool
+    reason: str | None
+
+
 class Report(Frozen):
     """One run, priced and summarized."""
 
@@ -183,6 +252,8 @@ class Report(Frozen):
     suite: str
     run: str
     protocol: str
+    protocol_settings: dict[str, Any] = Field(default_factory=dict)
+    """Every duration as resolved."""
     machine: dict[str, Any]
     prices: dict[str, Any] | None
     window: Literal["whole", "steady"]
@@ -193,5 +264,8 @@ class Report(Frozen):
     comparisons: tuple[Comparison, ...]
     skipped: tuple[SkippedGroup, ...]
     failed: tuple[SkippedGroup, ...]
+    attribution: AttributionFacts = AttributionFacts()
+    second_opinions: tuple[SecondOpinionFacts, ...] = ()
+    """By session, where there were counters of GPUs."""
     notes: tuple[str, ...]
     """Sentences that hold for the whole report: what the models are, what a figure leaves out."""

@@ -16,12 +16,17 @@ from costbench.analysis.stats import (
 )
 from costbench.prices import PriceBook, Rate
 from costbench.records import CORRECT, TOKEN_COLUMNS, TRUNCATED, WRONG, CellRecord, RunRecord
+from costbench.report.caveats import unknown_energy
 from costbench.report.contract import FrontierMetric
-from costbench.report.energy import CellEnergy, measure_cell
-from costbench.report.shares import attributed
+from costbench.report.energy import CellEnergy
+from costbench.report.shares import Attribution, attributed
+from costbench.types import Quality
 from costbench.units import kwh_from_joules
 
 Floats = NDArray[np.float64]
+
+_METERED = ("joules", "joules_per_correct")
+"""Figures that a meter said, with its uncertainty."""
 
 
 @dataclass(frozen=True)
@@ -49,20 +54,45 @@ class Draws:
     per_correct: dict[str, Floats]
 
 
+@dataclass(frozen=True)
+class MeasuredCell:
+    """A cell's windows and how they are divided among its attempts."""
+
+    energy: CellEnergy
+    by: Attribution
+    quality: Quality
+    reasons: tuple[str, ...]
+    attribution_range: tuple[float, float] | None = None
+
+    @property
+    def rankable(self) -> bool:
+        """Whether its joules may be compared with others'."""
+        return self.quality in {"ok", "degraded"}
+
+
 class CellFigures:
     """All estimates of one cell, computed from tables by problem and pass."""
 
-    def __init__(self, run: RunRecord, priced: PricedCell, resampling: Resampling) -> None:
+    def __init__(
+        self, run: RunRecord, priced: PricedCell, measured: MeasuredCell, resampling: Resampling
+    ) -> None:
+        self._run = run
         self.priced = priced
+        self.measured = measured
+        self.energy = measured.energy
         self.record = record = priced.record
         self.basis = run.meta.get(f"engine:{record.id}", {}).get("latency_basis", "client")
-        self.energy: CellEnergy = measure_cell(run, record)
         self.resampling = resampling
         self._shape = (record.problems, record.passes)
         self._passes = resampling.passes(record.passes)
         costs = (self.joules, self.machine_seconds, self.usd, self.gco2e, self.written_tokens)
         counts = (self.attempts, self.graded, self.correct, *map(self.tokens, TOKEN_COLUMNS))
         resampling.prepare((*costs, *counts))
+
+    @property
+    def unknown_energy_reason(self) -> str | None:
+        """The first of the reasons for which joules are not known; None where they are."""
+        return next(iter(unknown_energy(self.energy)), None)
 
     @cached_property
     def outcomes(self) -> Floats:
@@ -87,13 +117,12 @@ class CellFigures:
     @cached_property
     def joules(self) -> Floats:
         """Attributed joules."""
-        return self._table(attributed(self.record, self.energy.window_joules))
+        return self._table(self._divided(self.energy.window_joules))
 
     @cached_property
     def machine_seconds(self) -> Floats:
         """Attributed seconds of the machine."""
-        seconds = np.array([window.duration_s for window in self.record.windows])
-        return self._table(attributed(self.record, seconds))
+        return self._table(self._divided(self.energy.window_seconds))
 
     @property
     def usd(self) -> Floats:
@@ -112,15 +141,41 @@ class CellFigures:
         """Sampled and injected tokens: the x of budget curves."""
         return self.tokens("output_tokens") + self.tokens("injected_tokens")
 
+    @cached_property
+    def energy_draws(self) -> Floats:
+        """Resampled joules per correct answer."""
+        drawn = self.resampling.ratio(self.joules, self.correct, self._passes)
+        return drawn if self._noise is None else drawn * self._noise
+
+    def divided_by(self, measured: MeasuredCell) -> "CellFigures":
+        """The same cell, its windows divided among its attempts in another way."""
+        return CellFigures(self._run, self.priced, measured, self.resampling)
+
+    def net_joules(self, idle_w: float | None) -> Floats:
+        """Attributed joules beyond what idling for the same time would have used."""
+        return self.joules - (np.nan if idle_w is None else idle_w) * self.machine_seconds
+
+    def _divided(self, totals: Floats) -> Floats:
+        return attributed(self.record, totals, self.measured.by)
+
     def tokens(self, column: str) -> Floats:
         """A token count by problem and pass."""
         return self._table(self.record.columns[column])
 
-    def mean(self, table: Floats, *, by_pass: bool = False) -> Estimate:
-        """Mean per attempt; `by_pass` for what was measured pass by pass."""
-        return ratio_estimate(
-            table, self.attempts, self.resampling, self._passes if by_pass else None
-        )
+    def mean(self, table: Floats, *, by_pass: bool = False, joules: bool = False) -> Estimate:
+        """Mean per attempt; `by_pass` for what was measured pass by pass, `joules` for what a meter said."""
+        passes = self._passes if by_pass or joules else None
+        noise = self._noise if joules else None
+        return ratio_estimate(table, self.attempts, self.resampling, passes, noise)
+
+    @cached_property
+    def _noise(self) -> Floats | None:
+        """How far the meter may be off: what all cells of a device share, and what is each cell's own."""
+        found = self.energy.uncertainty
+        if found is None:
+            return None
+        shared = self.resampling.noise(found.common, f"device {self.energy.scope}")
+        return shared * self.resampling.noise(found.window, self.record.id)
 
     def accuracy(self) -> Estimate:
         """Correct / (correct + wrong + truncated)."""
@@ -133,15 +188,20 @@ class CellFigures:
             return replace(found, high=unseen)
         return replace(found, low=1 - unseen) if found.value == 1 else found
 
-    def per_correct(self, table: Floats) -> Estimate:
-        """Cost of all attempts over the number correct."""
+    def per_correct(self, table: Floats, *, joules: bool = False) -> Estimate:
+        """Cost of all attempts over the number correct; `joules` for what a meter said."""
         if self.graded.sum() == 0:
             return Estimate(None, reason="nothing_graded")
-        return cost_per_correct(table, self.correct, self.attempts, self.resampling, self._passes)
+        noise = self._noise if joules else None
+        return cost_per_correct(
+            table, self.correct, self.attempts, self.resampling, self._passes, noise
+        )
 
-    def per_output_token(self, table: Floats) -> Estimate:
-        """What was measured pass by pass, over the tokens sampled."""
-        return ratio_estimate(table, self.tokens("output_tokens"), self.resampling, self._passes)
+    @property
+    def joules_per_output_token(self) -> Estimate:
+        """Attributed joules over the tokens sampled."""
+        tokens = self.tokens("output_tokens")
+        return ratio_estimate(self.joules, tokens, self.resampling, self._passes, self._noise)
 
     @cached_property
     def _costs(self) -> dict[FrontierMetric, tuple[Floats, Floats | None]]:
@@ -164,24 +224,31 @@ class CellFigures:
     def per_attempt(self, metric: FrontierMetric) -> Estimate:
         """A cost per attempt by the name it has on the frontier."""
         table, passes = self._costs[metric]
-        return self.mean(table, by_pass=passes is not None)
+        return self.mean(table, by_pass=passes is not None, joules=metric == "joules")
 
     def headline(self, metric: str) -> Estimate:
         """A figure that is compared with a baseline's, by its name in the contract."""
         if metric == "output_tokens":
             return self.mean(self.tokens("output_tokens"))
-        return self.per_correct(self._spent[metric])
+        return self.per_correct(self._spent[metric], joules=metric == "joules_per_correct")
 
     @cached_property
     def draws(self) -> Draws:
         """Resampled figures; cells of one dataset share their resampled problems."""
         sample = self.resampling
         costs, spent = self._costs.items(), self._spent.items()
+        noise = dict.fromkeys(_METERED, 1.0 if self._noise is None else self._noise)
         return Draws(
             accuracy=sample.ratio(self.correct, self.graded),
-            per_attempt={name: sample.ratio(t, self.attempts, p) for name, (t, p) in costs},
+            per_attempt={
+                name: sample.ratio(t, self.attempts, p) * noise.get(name, 1.0)
+                for name, (t, p) in costs
+            },
             per_correct={
-                **{name: sample.ratio(t, self.correct, self._passes) for name, t in spent},
+                **{
+                    name: sample.ratio(t, self.correct, self._passes) * noise.get(name, 1.0)
+                    for name, t in spent
+                },
                 "output_tokens": sample.ratio(self.tokens("output_tokens"), self.attempts),
             },
         )

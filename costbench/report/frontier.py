@@ -16,6 +16,7 @@ def place_on_frontier(figures: Sequence[CellFigures]) -> list[dict[FrontierMetri
     """For each cell and metric: on the frontier now, and in what share of the resamples.
 
     Energies of different scope (a GPU, a whole machine) are not compared: then joules have no frontier.
+    A cell whose joules are unreliable has no place on it either, and takes nobody else's.
     """
     accuracy = np.array([_number(cell.accuracy().value) for cell in figures])
     drawn_accuracy = np.stack([cell.draws.accuracy for cell in figures], axis=1)
@@ -24,6 +25,9 @@ def place_on_frontier(figures: Sequence[CellFigures]) -> list[dict[FrontierMetri
     for metric in _METRICS:
         cost = np.array([_number(cell.per_attempt(metric).value) for cell in figures])
         drawn = np.stack([cell.draws.per_attempt[metric] for cell in figures], axis=1)
+        if metric == "joules":
+            left_out = [at for at, cell in enumerate(figures) if not cell.measured.rankable]
+            cost[left_out], drawn[:, left_out] = np.nan, np.nan
         now, probability = on_frontier(cost, accuracy), frontier_probability(drawn, drawn_accuracy)
         for at, place in enumerate(places):
             known = not np.isnan(cost[at] + accuracy[at]) and (one_scope or metric != "joules")

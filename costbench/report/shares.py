@@ -1,28 +1,54 @@
 """What each attempt of a cell has used: its part of the window it ran in."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-from costbench.analysis.attribution import attribute, output_token_shares
+from costbench.analysis.attribution import Rule, attribute, phase_weights, shares
+from costbench.analysis.phases import PhaseFit
 from costbench.records import CellRecord
 
 Floats = NDArray[np.float64]
 
 
-def attributed(record: CellRecord, totals: Floats) -> Floats:
+@dataclass(frozen=True)
+class Attribution:
+    """The rule by which windows are divided, and what `phase_weighted` needs for it."""
+
+    rule: Rule = "output_tokens"
+    fit: PhaseFit | None = None
+
+
+def attributed(record: CellRecord, totals: Floats, by: Attribution = Attribution()) -> Floats:
     """The windows' totals (joules, seconds) divided among the attempts, in their order; nothing is lost.
 
     A window that ended before its first attempt was stored (a crash) is shared by all attempts of its
     pass alike, and where there are none, by all of the cell.
     """
     window = _window_of_each(record)
-    shares = output_token_shares(record.columns["output_tokens"], window)
-    found = attribute(totals, shares, window)
+    found = attribute(totals, shares(_weights(record, window, by), window), window)
     for at in sorted(set(range(len(record.windows))) - set(window.tolist())):
         same = record.index("sample") == record.windows[at].pass_number
         heirs = same if same.any() else np.ones_like(same)
         found = found + heirs * totals[at] / heirs.sum()
     return found
+
+
+def _weights(record: CellRecord, window: NDArray[np.int64], by: Attribution) -> Floats:
+    written = record.columns["output_tokens"]
+    if by.rule == "equal":
+        return np.ones(len(written))
+    if by.rule == "output_tokens" or by.fit is None:
+        return written
+    seconds = np.array([each.duration_s for each in record.windows])
+    return phase_weights(by.fit, tokens_read(record), written, seconds, window)
+
+
+def tokens_read(record: CellRecord) -> Floats:
+    """Tokens that had to be prefilled: sent, and not found in a cache."""
+    cached = np.nan_to_num(record.columns["cached_tokens"], nan=0.0)
+    return np.asarray(record.columns["input_tokens"] - cached)
 
 
 def _window_of_each(record: CellRecord) -> NDArray[np.int64]:

@@ -2,14 +2,19 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
+import codecarbon
 import pytest
+from fake_nvml import compile_library, environment, uuid
 
-from costbench.metering.codecarbon import CodeCarbonMeter
+from costbench.errors import MeterError
+from costbench.metering.codecarbon import GPUS, CodeCarbonMeter
 from costbench.metering.sampler import Sampler
 from costbench.metering.select import meters_for
 from costbench.metering.trace import build_trace
@@ -30,20 +35,47 @@ force_cpu_power = 5000
 output_dir = nowhere
 emissions_endpoint = http://127.0.0.1:{port}/
 log_level = debug
+cloud_provider = gcp
+cloud_region = europe-west1
+region = quebec
+tracking_mode = process
+gpu_ids = 7
 """
 # A process in which the meter runs for the first time; it says only what this program prints.
 PROGRAM = """
-import json, os, sys, time
+import json, os, time
 from costbench.metering.codecarbon import CodeCarbonMeter
 from costbench.metering.sampler import Sampler
 from costbench.metering.trace import build_trace
 with Sampler([CodeCarbonMeter()]) as sampler:
     time.sleep(2)
-trace = build_trace(sampler.drain()[0])
-edges = {name: (found.t_s[1], found.t_s[-1]) for name, found in trace.items()}
-watts = {name: trace[name].energy(*at) / (at[1] - at[0]) for name, at in edges.items()}
+    (facts,) = sampler.facts
+counters = build_trace(sampler.drain()[0]).counters
+edges = {name: (found.t_s[1], found.t_s[-1]) for name, found in counters.items()}
+watts = {name: counters[name].energy(*at) / (at[1] - at[0]) for name, at in edges.items()}
 kept = {key: value for key, value in os.environ.items() if key.upper().startswith("CODECARBON_")}
-print(json.dumps([watts, kept]))
+print(json.dumps([watts, kept, facts.reasons]))
+"""
+# Our counters and CodeCarbon beside each other, for long enough to be compared.
+BESIDE = """
+import dataclasses, json, os, time
+from costbench.metering.codecarbon import CodeCarbonMeter
+from costbench.metering.nvml import NvmlMeter
+from costbench.metering.sampler import Sampler
+from costbench.metering.second_opinion import second_opinion
+from costbench.metering.trace import build_trace
+with Sampler([NvmlMeter(), CodeCarbonMeter(gpus=True)], required=True) as sampler:
+    time.sleep(float(os.environ["SECONDS"]))
+    nvml, codecarbon = sampler.facts
+readings, faults = sampler.drain()
+trace = build_trace(readings)
+found = second_opinion(trace, nvml.headline)
+print(json.dumps({
+    "domains": sorted(trace.counters),
+    "headline": codecarbon.headline,
+    "faults": [[fault.code, fault.domain, fault.message] for fault in faults],
+    "found": found and dataclasses.asdict(found),
+}))
 """
 
 
@@ -54,7 +86,7 @@ def watched(seconds):
         facts = sampler.facts
     readings, faults = sampler.drain()
     assert faults == []
-    series = build_trace(readings)
+    series = build_trace(readings).counters
     watts = {
         name: found.energy(found.t_s[1], found.t_s[-1]) / (found.t_s[-1] - found.t_s[1])
         for name, found in series.items()
@@ -72,7 +104,7 @@ def test_both_domains_are_positive_and_grow(alone):
     _, readings, watts = alone
     assert set(watts) == {"cpu", "ram"}
     for domain in watts:
-        joules = [reading.joules for reading in readings if reading.domain == domain]
+        joules = [reading.value for reading in readings if reading.domain == domain]
         assert joules[0] > 0
         assert joules == sorted(joules)
         assert len(set(joules)) >= 4  # a new figure each half second
@@ -84,7 +116,7 @@ def test_its_joules_are_called_modelled_and_never_measured(alone):
     assert facts.provenance == "modelled"
     assert facts.scope == "machine_model"
     assert facts.headline == ("cpu", "ram")
-    assert "modelled_not_measured" in facts.reasons
+    assert facts.reasons == ("modelled_not_measured", "constant_ram_term")
 
 
 def test_settings_of_others_change_nothing_get_lost_nowhere_and_leave_no_trace(alone, tmp_path):
@@ -105,11 +137,12 @@ def test_settings_of_others_change_nothing_get_lost_nowhere_and_leave_no_trace(a
             listening.accept()
     assert (done.returncode, done.stderr) == (0, "")
     (line,) = done.stdout.splitlines()
-    watts, kept = json.loads(line)
+    watts, kept, reasons = json.loads(line)
     # 50 times as much, or 5,000 W, had a single one of them come through.
     assert watts["ram"] == pytest.approx(alone[2]["ram"], rel=0.25)
     assert watts["cpu"] < 10 * alone[2]["cpu"]
     assert kept == HOSTILE_VARIABLES
+    assert "codecarbon_setting" not in reasons
     assert [path.name for path in tmp_path.iterdir()] == [".codecarbon.config"]
 
 
@@ -121,7 +154,85 @@ def test_a_session_says_nothing_and_writes_nothing(tmp_path, monkeypatch, capfd)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_it_is_the_meter_where_there_is_no_gpu_and_nothing_is_one_when_nothing_is_wanted():
-    assert [meter.kind for meter in meters_for("auto", gpu=False)] == ["codecarbon"]
-    assert [meter.kind for meter in meters_for("auto", gpu=True)] == ["nvml"]
+@pytest.mark.parametrize(("name", "value"), [("pue", 1.5), ("country_iso_code", "FRA")])
+def test_settings_that_it_did_not_keep_to_are_told(name, value, monkeypatch):
+    kind = codecarbon.OfflineEmissionsTracker
+    monkeypatch.setattr(
+        codecarbon, "OfflineEmissionsTracker", lambda **given: kind(**{**given, name: value})
+    )
+    with CodeCarbonMeter().open() as opened:
+        assert "codecarbon_setting" in opened.facts.reasons
+
+
+def test_a_start_that_fails_without_a_word_is_told(tmp_path, monkeypatch):
+    (tmp_path / ".codecarbon.config").write_text("no section\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("costbench.metering.codecarbon._START_S", 0.5)
+    with pytest.raises(MeterError, match="gave no figure") as raised:
+        CodeCarbonMeter().open().__enter__()
+    assert raised.value.code == "codecarbon_failed"
+
+
+def test_without_the_package_it_says_what_to_do(monkeypatch):
+    monkeypatch.setitem(sys.modules, "codecarbon", None)
+    with pytest.raises(MeterError, match="pip install codecarbon") as raised:
+        CodeCarbonMeter().open().__enter__()
+    assert raised.value.code == "codecarbon_missing"
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory):
+    return compile_library(tmp_path_factory.mktemp("nvml"))
+
+
+def beside(library, seconds, path, **variables):
+    """What two GPUs of the fake library drew by our counters and by CodeCarbon, in a process of its own."""
+    watts = {"FAKE_NVML_GPUS": 2, "SECONDS": seconds, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", BESIDE],
+        env=environment(library, PATH=path, **watts, **variables),
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return json.loads(done.stdout)
+
+
+def test_of_gpus_it_gives_a_second_opinion_whatever_cuda_is_told(library, tmp_path):
+    program = tmp_path / "nvidia-smi"
+    program.write_text("#!/bin/sh\nexit 0\n")
+    program.chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    told = beside(library, 8, path, CUDA_VISIBLE_DEVICES=uuid(1))
+    assert told["headline"] == ["cpu", "ram"]
+    assert GPUS in told["domains"]
+    assert told["faults"] == []
+    assert told["found"]["used"]
+    assert told["found"]["difference"] == pytest.approx(0, abs=0.05)
+    assert told["found"]["ours_joules"] > 2 * 300 * 5
+
+
+@pytest.mark.skipif(shutil.which("nvidia-smi") is not None, reason="there is an nvidia-smi here")
+def test_gpus_that_it_does_not_see_are_not_0_joules(library):
+    told = beside(library, 5, os.environ["PATH"])
+    assert GPUS not in told["domains"]
+    assert told["found"] is None
+    ((code, domain, message),) = told["faults"]
+    assert (code, domain) == ("second_opinion_dropped", GPUS)
+    assert "nvidia-smi" in message
+
+
+def test_where_nvml_has_no_gpu_there_is_no_such_domain():
+    with CodeCarbonMeter(gpus=True).open() as opened:
+        assert opened.why(GPUS) is None
+        assert set(opened.read()) >= {"cpu", "ram"}
+        if not Path("/dev/nvidiactl").exists():
+            assert GPUS not in opened.read()
+
+
+def test_it_is_a_meter_everywhere_and_nothing_is_one_when_nothing_is_wanted():
+    assert meters_for("auto", gpu=False)[-1] == CodeCarbonMeter()
+    assert meters_for("auto", gpu=True)[-1] == CodeCarbonMeter(gpus=True)
     assert meters_for("none", gpu=True) == meters_for("none", gpu=False) == ()

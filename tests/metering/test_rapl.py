@@ -6,13 +6,14 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from costbench.errors import MeterError
-from costbench.interfaces import Meter
+from costbench.interfaces import Explaining, Meter
 from costbench.metering.rapl import RaplMeter
 from costbench.metering.sampler import Sampler
 from costbench.metering.select import meters_for
@@ -48,14 +49,18 @@ def driven(counters):
     """Counters (file -> start in uJ, watts) that grow with the clock."""
     stop, began_s = threading.Event(), time.monotonic()
 
+    def write():
+        age_s = time.monotonic() - began_s
+        for file, (start_uj, watts) in counters.items():
+            fresh = file.with_name("fresh")
+            fresh.write_text(f"{(start_uj + int(1e6 * watts * age_s)) % (RANGE_UJ + 1)}\n")
+            fresh.replace(file)
+
     def drive():
         while not stop.wait(0.001):
-            age_s = time.monotonic() - began_s
-            for file, (start_uj, watts) in counters.items():
-                fresh = file.with_name("fresh")
-                fresh.write_text(f"{(start_uj + int(1e6 * watts * age_s)) % (RANGE_UJ + 1)}\n")
-                fresh.replace(file)
+            write()
 
+    write()
     thread = threading.Thread(target=drive)
     thread.start()
     try:
@@ -75,8 +80,9 @@ def test_packages_and_memory_are_counted_and_what_contains_them_or_is_inside_is_
     found = meter(tree)
     assert isinstance(found, Meter)
     with found.open() as opened:
+        assert isinstance(opened, Explaining)
         assert opened.facts.headline == ("cpu:package-0", "dram:package-0", "cpu:package-1")
-        assert opened.facts.provenance == "measured"
+        assert (opened.facts.provenance, opened.facts.reasons) == ("measured", ())
         assert opened.read() == dict.fromkeys(opened.facts.headline, 0.0)
 
 
@@ -97,7 +103,7 @@ def test_a_window_has_the_power_of_its_zones_times_its_time(tree, start_uj):
         time.sleep(sampler.settle_s)
         (facts,) = sampler.facts
         readings, faults = sampler.drain()
-    joules = window_joules(build_trace(readings), facts.headline, start_s, end_s)
+    joules = window_joules(build_trace(readings).counters, facts.headline, start_s, end_s)
     assert total_joules(joules) == pytest.approx(215 * (end_s - start_s), rel=0.04)
     assert faults == []
 
@@ -109,6 +115,7 @@ def test_one_socket_that_is_shown_twice_is_counted_once(tree):
         time.sleep(0.05)
         with meter(tree).open() as opened:
             assert opened.facts.headline == ("cpu:package-0", "dram:package-0")
+            assert opened.facts.reasons == ("mirrored_zones",)
 
 
 def test_in_a_virtual_machine_it_is_the_hypervisors_model(tree):
@@ -120,27 +127,115 @@ def test_in_a_virtual_machine_it_is_the_hypervisors_model(tree):
 def refusal(found):
     with pytest.raises(MeterError) as error, found.open():
         pass
-    return str(error.value)
+    return str(error.value), error.value.code
 
 
 def test_what_is_not_there_or_hidden_or_broken_is_told_with_what_to_do(tree, tmp_path):
     absent = RaplMeter(folder=tmp_path / "nothing")
     assert not absent.is_there()
-    assert "virtual machines and macOS have none" in refusal(absent)
-    (tmp_path / "empty").mkdir()
-    assert "containers hide them" in refusal(RaplMeter(folder=tmp_path / "empty"))
+    said, code = refusal(absent)
+    assert "virtual machines and macOS have none" in said
+    assert code == "rapl_absent"
     tree["cpu:package-0"].write_text("much\n")
-    assert "holds no number" in refusal(meter(tree))
+    said, code = refusal(meter(tree))
+    assert "holds no number" in said
+    assert code == "rapl_absent"
 
 
-def test_a_zone_that_goes_away_is_a_fault_and_its_window_is_unknown(tree):
+def test_only_the_platform_is_no_package(tmp_path):
+    zone(tmp_path / "intel-rapl:0", "psys", 0)
+    assert refusal(RaplMeter(folder=tmp_path))[1] == "rapl_absent"
+
+
+@pytest.mark.parametrize("names", [[], ["intel-rapl", "intel-rapl:0", "intel-rapl:0:0"]])
+def test_a_tree_that_a_container_empties_is_masked(names, tmp_path):
+    for name in names:  # Docker empties what these link to
+        (tmp_path / name).symlink_to(tmp_path / "devices" / name)
+    said, code = refusal(RaplMeter(folder=tmp_path))
+    assert "containers hide them" in said
+    assert code == "rapl_masked"
+
+
+def test_a_zone_that_goes_away_is_a_fault_of_its_own_and_the_others_go_on(tree):
     with Sampler([meter(tree)]) as sampler:
         time.sleep(0.2)
         tree["dram:package-0"].unlink()
         time.sleep(0.3)
-    _, faults = sampler.drain()
-    assert len(faults) == 1
-    assert "energy_uj cannot be read" in faults[0].message
+    readings, (fault,) = sampler.drain()
+    assert (fault.code, fault.domain) == ("rapl_absent", "dram:package-0")
+    assert "energy_uj cannot be read" in fault.message
+    counts = Counter(reading.domain for reading in readings)
+    assert counts["cpu:package-0"] > counts["dram:package-0"] > 0
+
+
+class Clock:
+    """Stands still until it is told to go on."""
+
+    def __init__(self):
+        self.s = 1000.0
+
+    def __call__(self):
+        return self.s
+
+
+def write(file, uj):
+    file.write_text(f"{uj % (RANGE_UJ + 1)}\n")
+
+
+def test_a_zone_that_comes_back_in_time_has_lost_nothing(tree):
+    clock, file = Clock(), tree["dram:package-0"]
+    with meter(tree).open(clock) as opened:
+        file.rename(file.with_name("away"))
+        assert opened.read()["dram:package-0"] is None
+        assert opened.why("dram:package-0").code == "rapl_absent"
+        clock.s += 30
+        write(file, 77 + 450_000_000)
+        assert opened.read()["dram:package-0"] == pytest.approx(450)
+        assert opened.why("dram:package-0") is None
+
+
+@pytest.mark.parametrize("gained_j", [0, 40_000, 65_000])
+def test_a_counter_that_may_have_wrapped_twice_is_unknown_for_good(tree, gained_j):
+    clock, domain = Clock(), "cpu:package-0"
+    with meter(tree).open(clock) as opened:
+        assert opened.read()[domain] == 0
+        clock.s += RANGE_UJ * 1e-6 / 1000
+        write(tree[domain], 5_000_000 + gained_j * 1_000_000)
+        for _ in range(2):
+            assert opened.read()[domain] is None
+            assert opened.why(domain).code == "rapl_ambiguous"
+            clock.s += 0.1
+
+
+@pytest.mark.parametrize("gained_j", [0, 30_000, 64_000])
+def test_before_that_whatever_it_gained_is_counted(tree, gained_j):
+    clock, domain = Clock(), "cpu:package-0"
+    with meter(tree).open(clock) as opened:
+        clock.s += 65
+        write(tree[domain], 5_000_000 + gained_j * 1_000_000)
+        assert opened.read()[domain] == pytest.approx(gained_j)
+        assert opened.why(domain) is None
+
+
+def test_a_counter_that_was_set_back_is_not_taken_for_one_that_wrapped(tree):
+    clock, domain = Clock(), "cpu:package-0"
+    with meter(tree).open(clock) as opened:
+        clock.s += 0.1
+        write(tree[domain], 1_000)
+        for _ in range(2):
+            found = opened.read()
+            assert found[domain] is None
+            assert found["cpu:package-1"] == 0
+            assert opened.why(domain).code == "counter_reset"
+            clock.s += 60  # in which it could have gained so much
+
+
+def test_a_counter_that_moves_once_a_second_was_not_set_back(tree):
+    clock, domain = Clock(), "cpu:package-0"
+    with meter(tree).open(clock) as opened:
+        clock.s += 0.1
+        write(tree[domain], 5_000_000 + 400_000_000)
+        assert opened.read()[domain] == pytest.approx(400)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="rights work otherwise there")
@@ -154,10 +249,11 @@ def test_without_the_right_to_read_it_says_who_can_give_it():
             target=_refused_as_nobody, args=(Path(place) / "powercap", sender)
         )
         child.start()
-        said = receiver.recv()
+        said, code = receiver.recv()
         child.join()
     assert "readable for root only" in said
     assert "udev" in said
+    assert code == "rapl_permission"
 
 
 def _refused_as_nobody(folder, sender):
