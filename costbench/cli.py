@@ -171,11 +171,19 @@ def report(  # noqa: PLR0913 - an option each
     rule: "Rule",
 ) -> None:
     """Summarize a run (the last one if none is named): table on stdout, files in reports/RUN."""
+    from costbench.locations import find_run
+    from costbench.metered import is_metered, print_metered, summarize
     from costbench.report.files import write_report
     from costbench.reporting import ReportOptions, make_report, print_report
 
-    options = ReportOptions(runs, prices, changes, baseline, grader, window, rule)
-    found = make_report(run_name, options)
+    source = find_run(run_name, runs)
+    if is_metered(source):
+        if form not in {"table", "json"}:
+            raise click.UsageError("of a `costbench meter` there is --format table or json")
+        print_metered(summarize(source), form)
+        return
+    options = ReportOptions(prices, changes, baseline, grader, window, rule)
+    found = make_report(source, options)
     folder = out or Path("reports") / found.run
     print_report(found, form)
     for path in write_report(found, folder, x=x, pareto=pareto):
@@ -306,4 +314,4 @@ def _plan(suite: str, limit: int | None, only: tuple[str, ...]) -> "Plan":
 def _summary(folder: Path) -> None:
     from costbench.reporting import ReportOptions, make_report, print_report
 
-    print_report(make_report(str(folder), ReportOptions()), "table")
+    print_report(make_report(folder, ReportOptions()), "table")

@@ -2,87 +2,32 @@
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import get_args
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from costbench.doctor_meters import MODEL_NOTE, Expected, doubts, expect
+from costbench.doctor_meters import MODEL_NOTE, doubts, expect
 from costbench.errors import StoreError
-from costbench.metering.quality import judge_gpu, judge_sampler
+from costbench.metered_contract import Metered, MeteredDomain, MeteredEnergy
+from costbench.metering.quality import judge_sampler, judged_energy
 from costbench.metering.reasons import REASONS, quality_of
 from costbench.metering.trace import Trace, total_joules
-from costbench.metering.window_energy import Bound, GpuTrace, WindowEnergy, window_energy
+from costbench.metering.window_energy import Bound, GpuTrace, WindowEnergy, counter_energy
 from costbench.printable import clean
 from costbench.records import RunRecord, read_records
 from costbench.report.wording import NA, number
 from costbench.store import Store
-from costbench.types import GPU_SCOPE, Device, Frozen, MeterFacts, Provenance, Quality
+from costbench.types import GPU_SCOPE, Device, MeterFacts, Provenance
 
 METER, COMMAND = "meter", "command"
 """What such a run folder calls itself, and its one window."""
-_RESOLVED_UPDATES = 2
 _PIPE_WIDTH, _UUID_SHOWN = 120, 12
-_LOOSEST_FIRST: tuple[Bound, ...] = ("partial", "upper", "exact")
-_SHARED = frozenset({"mig", "shared_gpu"})
 _BOUNDS: dict[Bound, str] = {"exact": "", "upper": "<= ", "partial": ">= "}
 
 Span = tuple[float, float]
-
-
-class MeteredDomain(Frozen):
-    """What one counter says of the program's time."""
-
-    meter: str
-    domain: str
-    device: str | None = None
-    joules: float | None = None
-    mean_power_w: float | None = None
-    provenance: Provenance
-    method: str | None = None
-    scope: str
-    bound: Bound = "exact"
-    quality: Quality
-    reasons: tuple[str, ...] = ()
-    uncertainty: Expected | None = None
-
-
-class MeteredEnergy(Frozen):
-    """All counters of one meter together: the one that best sees what works here."""
-
-    joules: float | None = None
-    mean_power_w: float | None = None
-    provenance: Provenance = "unavailable"
-    method: str | None = None
-    scope: str | None = None
-    bound: Bound = "exact"
-    quality: Quality = "unavailable"
-    reasons: tuple[str, ...] = ()
-    uncertainty: Expected | None = None
-
-
-class Metered(Frozen):
-    """One `costbench meter`, whole; joules that nobody measured are null, with a reason."""
-
-    schema_version: Literal[1] = 1
-    kind: Literal["meter"] = "meter"
-    run: str
-    name: str
-    program: str
-    started_at: str
-    complete: bool
-    """False: we were ended before the program was, and figures go up to the last reading."""
-    duration_s: float | None
-    exit_code: int | None
-    energy: MeteredEnergy
-    domains: tuple[MeteredDomain, ...]
-    faults: tuple[str, ...]
-    """What meters could not do, in words."""
-    machine: dict[str, Any]
-    costbench_version: str
 
 
 def summarize(folder: Path) -> Metered:
@@ -110,6 +55,12 @@ def summarize(folder: Path) -> Metered:
         machine=run.meta["machine"],
         costbench_version=run.meta["costbench_version"],
     )
+
+
+def is_metered(folder: Path) -> bool:
+    """Whether a run folder is that of `costbench meter`."""
+    with Store.open(folder) as store:
+        return bool(store.meta("kind") == METER)
 
 
 def print_metered(found: Metered, form: str, *, err: bool = False) -> None:
@@ -200,29 +151,8 @@ def _cut(
         return WindowEnergy(None, reasons=("energy_uncovered",))
     for device in facts.devices:
         if device.domain == domain:
-            return _cut_gpu(GpuTrace.of(trace, device, run.lost(session, domain)), span)
-    return _plain(trace, domain, span, facts.method)
-
-
-def _cut_gpu(gpu: GpuTrace, span: Span) -> WindowEnergy:
-    found = window_energy(gpu, *span)
-    codes = judge_gpu(gpu, span, found, None)
-    if quality_of(codes) == "unavailable":
-        return WindowEnergy(None, reasons=codes)
-    shared = found.bound == "exact" and not _SHARED.isdisjoint(codes)
-    return replace(found, bound="upper" if shared else found.bound, reasons=codes)
-
-
-def _plain(trace: Trace, domain: str, span: Span, method: str) -> WindowEnergy:
-    """Of a counter that is not a GPU's."""
-    period_s = _update_period_s(trace, domain, None)
-    if period_s is not None and span[1] - span[0] < _RESOLVED_UPDATES * period_s:
-        return WindowEnergy(None, reasons=("below_resolution",))
-    series = trace.counters.get(domain)
-    joules = series.energy(*span) if series is not None else None
-    if joules is None:
-        return WindowEnergy(None, reasons=("energy_uncovered",))
-    return WindowEnergy(joules, method)
+            return judged_energy(GpuTrace.of(trace, device, run.lost(session, domain)), span)
+    return counter_energy(trace.counters.get(domain), *span, facts.method)
 
 
 def _of_the_sampler(
@@ -243,7 +173,6 @@ def _energy(
     strongest_first = get_args(Provenance)
     facts = min(fitting, key=lambda meter: strongest_first.index(meter.provenance))
     parts = [part for part in domains if part.meter == facts.name]
-    bounds = {part.bound for part in parts}
     # A part that is not known whole has no power either, and no total comes of it.
     whole = all(part.mean_power_w is not None for part in parts)
     ranges = [part.uncertainty for part in parts if part.uncertainty is not None]
@@ -254,15 +183,13 @@ def _energy(
         provenance=facts.provenance,
         method="+".join(dict.fromkeys(part.method for part in parts if part.method)) or None,
         scope=facts.scope,
-        bound=next((bound for bound in _LOOSEST_FIRST if bound in bounds), "exact"),
+        bound=max((part.bound for part in parts), key=[*_BOUNDS].index, default="exact"),
         quality=quality_of(reasons),
         reasons=reasons,
-        uncertainty=max(ranges, key=_width) if whole and ranges else None,
+        uncertainty=max(ranges, key=lambda one: one.absolute_percent or 0.0)
+        if whole and ranges
+        else None,
     )
-
-
-def _width(expected: Expected) -> float:
-    return expected.absolute_percent or 0.0
 
 
 def _why_none(run: RunRecord) -> tuple[str, ...]:

@@ -58,9 +58,11 @@ class Protocol(Frozen):
         if isinstance(spec, str):
             spec = {"kind": spec}
         if not isinstance(spec, dict):
-            return spec
+            return spec  # pydantic says what is wrong with it
         kind = spec.get("kind", "quick")
-        return DEFAULTS.get(kind, {}) | spec if isinstance(kind, str) else spec
+        if not isinstance(kind, str) or kind not in DEFAULTS:
+            raise ValueError(f"expected {', '.join(DEFAULTS)} or a mapping, found {kind!r}")
+        return DEFAULTS[kind] | spec
 
     @classmethod
     def named(cls, kind: ProtocolKind) -> Self:

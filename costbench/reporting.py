@@ -8,7 +8,6 @@ from typing import Any
 from costbench.analysis.attribution import Rule
 from costbench.errors import SuiteError
 from costbench.grading import Grading, graders_in_use, parse_grader
-from costbench.locations import find_run
 from costbench.prices import PriceBook, load_prices, with_changes
 from costbench.records import read_records
 from costbench.report.build import Pricing, View, build_report
@@ -23,7 +22,6 @@ _PIPE_WIDTH = 120
 class ReportOptions:
     """What the command line says about a report."""
 
-    runs: Path = Path("runs")
     prices: Path | None = None
     changes: tuple[str, ...] = ()
     baseline: str | None = None
@@ -32,9 +30,8 @@ class ReportOptions:
     rule: Rule = "output_tokens"
 
 
-def make_report(run_name: str | None, options: ReportOptions) -> Report:
+def make_report(folder: Path, options: ReportOptions) -> Report:
     """Grade what lacks a grade, then summarize and price."""
-    folder = find_run(run_name, options.runs)
     grader = parse_grader(options.grader) if options.grader else None
     with Store.open(folder) as store:
         with Grading(store) as grading:

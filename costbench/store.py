@@ -10,12 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
 from costbench.errors import StoreError
 from costbench.metering.sampler import Fault, Reading
-from costbench.metering.trace import without_repeats
+from costbench.metering.trace import chunks_of
 from costbench.run_folder import (
     DATABASE,
     ENVIRONMENT,
@@ -292,21 +289,10 @@ class Store:
         )
 
     def _add_readings(self, readings: Iterable[Reading]) -> None:
-        by_series: dict[tuple[str, str], list[Reading]] = {}
-        for reading in readings:
-            by_series.setdefault((reading.domain, reading.quantity), []).append(reading)
-        for (domain, quantity), found in by_series.items():
-            t_s, values = without_repeats(
-                np.array([r.t_s for r in found]), np.array([r.value for r in found])
-            )
-            self.db.execute(
-                "INSERT INTO trace VALUES (?, ?, ?, ?, ?)",
-                (self.session, domain, quantity, _blob(t_s), _blob(values)),
-            )
-
-
-def _blob(values: NDArray[np.float64]) -> bytes:
-    return values.astype("<f8").tobytes()
+        self.db.executemany(
+            "INSERT INTO trace VALUES (?, ?, ?, ?, ?)",
+            [(self.session, *chunk) for chunk in chunks_of(readings)],
+        )
 
 
 def _call_row(attempt: int | None, ordinal: int, call: Call) -> tuple[Any, ...]:

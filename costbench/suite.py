@@ -186,9 +186,11 @@ class Meters(Frozen):
     @model_validator(mode="before")
     @classmethod
     def _short(cls, spec: object) -> object:
-        if isinstance(spec, dict) and "kind" in spec:
-            raise ValueError("expected auto, none, a list of meters (`[{kind: …}]`) or a mapping")
-        return spec if isinstance(spec, dict) else {"use": spec}
+        if isinstance(spec, dict) and "kind" not in spec:
+            return spec
+        if spec in ("auto", "none") or isinstance(spec, list):
+            return {"use": spec}
+        raise ValueError(f"expected auto, none, a list of meters or a mapping, found {spec!r}")
 
 
 class Limits(Frozen):

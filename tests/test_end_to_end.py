@@ -197,7 +197,7 @@ def test_a_run_stops_at_its_limit_says_so_and_goes_on_when_the_limit_is_raised(
         "low": None,
         "high": None,
         "confidence": 0.95,
-        "reason": "not_measured",
+        "reason": "no_meter",
     }
     assert cell["energy"]["provenance"] == cell["gco2e"]["provenance"] == "unavailable"
     assert cell["on_frontier"]["joules"] == {"now": None, "probability": None}

@@ -19,6 +19,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "costbench.doctor",
         "costbench.doctor_meters",
         "costbench.metered",
+        "costbench.metered_contract",
         "costbench.recording",
         "costbench.child",
         "costbench.regrading",
@@ -29,6 +30,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ),
     (
         "costbench.runner",
+        "costbench.pacing",
         "costbench.attempting",
         "costbench.report",
         "costbench.grading",
@@ -54,6 +56,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("costbench.plugins", "costbench.interfaces"),
     (
         "costbench.types",
+        "costbench.protocol",
         "costbench.yaml_file",
         "costbench.units",
         "costbench.errors",

@@ -58,7 +58,7 @@ def cells_of(tmp_path: Path) -> Callable[..., list[Any]]:
         suite.write_text(SUITE.format(policies=policies, limits=limits, seconds=seconds))
         plan = make_plan(load_suite(suite), probe_machine())
         folder, _ = measure(plan, RunOptions(tmp_path / "runs"), RunScreen(plan))
-        return list(make_report(str(folder), ReportOptions()).cells)
+        return list(make_report(folder, ReportOptions()).cells)
 
     return run
 

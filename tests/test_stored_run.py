@@ -53,10 +53,13 @@ def test_attempts_share_the_joules_and_seconds_of_their_cell(run: Path) -> None:
 
 def test_the_trace_is_cumulative(run: Path) -> None:
     trace = package.read_run(run).trace()
-    assert list(trace.columns) == ["session", "domain", "t_s", "joules"]
-    for _, series in trace.groupby(["session", "domain"]):
+    assert list(trace.columns) == ["session", "domain", "quantity", "t_s", "value"]
+    for _, series in trace.groupby(["session", "domain", "quantity"]):
         assert (np.diff(series["t_s"]) > 0).all()
-        assert (np.diff(series["joules"]) > 0).all()
+    counters = trace[trace["quantity"] == "joules"]
+    assert set(counters["domain"]) >= {"cpu", "ram"}
+    for _, series in counters.groupby(["session", "domain"]):
+        assert (np.diff(series["value"]) > 0).all()
 
 
 def test_texts_come_only_when_asked_for(run: Path) -> None:

@@ -434,7 +434,11 @@ def test_a_concurrency_is_a_count_or_a_list_of_different_ones(
     ("old", "new", "told"),
     [
         ("name: small", "name: 5", "1: name: expected text, found 5"),
-        ("protocol: quick", "protocol: quik", "2: protocol: input should be 'quick', found 'quik'"),
+        (
+            "protocol: quick",
+            "protocol: quik",
+            "2: protocol: expected quick, standard, publication or a mapping, found 'quik'",
+        ),
         (
             "top_p: 0.95",
             "top_p: 1.5",
@@ -454,7 +458,7 @@ def test_a_concurrency_is_a_count_or_a_list_of_different_ones(
         (
             "meters: auto",
             "meters: atuo",
-            "4: meters: expected auto, none or a list of meters, found 'atuo'",
+            "4: meters: expected auto, none, a list of meters or a mapping, found 'atuo'",
         ),
         ("wall_s: 900", "wall_s: 0", "5: limits.wall_s: input should be greater than 0, found 0"),
         ("limits: {wall_s: 900}", "limits: 900", "5: limits: expected a mapping, found 900"),

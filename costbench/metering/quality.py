@@ -5,6 +5,7 @@ docs/measurement.md.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from costbench.metering.window_energy import (
     GpuTrace,
     WindowEnergy,
     power_integral,
+    window_energy,
 )
 
 _ENOUGH_UPDATES, _FEW_UPDATES = 100, 20
@@ -29,6 +31,22 @@ _CAPPED_SHARE = 0.01
 _BELOW_IDLE, _ABOVE_LIMIT = 0.8, 1.05
 _CLOCK_STEP_S = 0.5
 _FREE_MIB = 1024.0
+_SHARED = frozenset({"mig", "shared_gpu"})
+
+
+def judged_energy(
+    gpu: GpuTrace, window: tuple[float, float], idle_w: float | None = None
+) -> WindowEnergy:
+    """A window of one GPU with every doubt about it; `idle_w` is its bare idle power.
+
+    Where other instances' or other processes' energy is in it, it is an upper bound.
+    """
+    found = window_energy(gpu, *window)
+    codes = judge_gpu(gpu, window, found, idle_w)
+    if found.joules is None or "vgpu_unproven" in codes:
+        return WindowEnergy(None, found.method, reasons=codes)
+    shared = found.bound == "exact" and not _SHARED.isdisjoint(codes)
+    return replace(found, bound="upper" if shared else found.bound, reasons=codes)
 
 
 def judge_gpu(

@@ -4,7 +4,7 @@ A counter is kept as cumulative joules by domain ("gpu:GPU-…", "cpu", "ram"), 
 energy of a window is the difference of two interpolated values, so it does not depend on when a poll fell.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -111,15 +111,7 @@ class Trace:
 
 def build_trace(readings: Iterable[Reading]) -> Trace:
     """A trace from readings in order of time."""
-    found: dict[tuple[str, str], list[Reading]] = {}
-    for reading in readings:
-        found.setdefault((reading.domain, reading.quantity), []).append(reading)
-    return trace_of(
-        {
-            key: (np.array([r.t_s for r in series]), np.array([r.value for r in series]))
-            for key, series in found.items()
-        }
-    )
+    return trace_of(_columns(readings))
 
 
 def trace_of(columns: Mapping[tuple[str, str], tuple[Floats, Floats]]) -> Trace:
@@ -177,6 +169,27 @@ def without_repeats(t_s: Floats, values: Floats) -> tuple[Floats, Floats]:
     moved = np.diff(values) != 0
     keep = np.concatenate(([True], moved[1:] | moved[:-1], [True]))
     return t_s[keep], values[keep]
+
+
+def chunks_of(readings: Iterable[Reading]) -> Iterator[tuple[str, str, bytes, bytes]]:
+    """Readings as they are stored: domain, quantity, and times and values as little-endian doubles."""
+    for (domain, quantity), column in _columns(readings).items():
+        t_s, values = without_repeats(*column) if quantity == JOULES else column
+        yield domain, quantity, _blob(t_s), _blob(values)
+
+
+def _columns(readings: Iterable[Reading]) -> dict[tuple[str, str], tuple[Floats, Floats]]:
+    found: dict[tuple[str, str], list[Reading]] = {}
+    for reading in readings:
+        found.setdefault((reading.domain, reading.quantity), []).append(reading)
+    return {
+        key: (np.array([r.t_s for r in series]), np.array([r.value for r in series]))
+        for key, series in found.items()
+    }
+
+
+def _blob(values: Floats) -> bytes:
+    return values.astype("<f8").tobytes()
 
 
 def window_joules(

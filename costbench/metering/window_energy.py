@@ -83,6 +83,19 @@ def _counted(gpu: GpuTrace, counter: Series, start_s: float, end_s: float) -> Wi
     return WindowEnergy(joules, COUNTER)
 
 
+def counter_energy(
+    counter: Series | None, start_s: float, end_s: float, method: str
+) -> WindowEnergy:
+    """Of a counter that is not a GPU's."""
+    period_s = (counter.update_period_s if counter is not None else None) or 0.0
+    if end_s - start_s < _RESOLVED_UPDATES * period_s:
+        return WindowEnergy(None, reasons=("below_resolution",))
+    joules = counter.energy(start_s, end_s) if counter is not None else None
+    if joules is None:
+        return WindowEnergy(None, reasons=("energy_uncovered",))
+    return WindowEnergy(joules, method)
+
+
 def power_integral(gpu: GpuTrace, start_s: float, end_s: float) -> float | None:
     """Joules from power readings; a reading tells of the time half its window before it."""
     shift_s = (gpu.device.power_window_s or 0.0) / 2

@@ -153,7 +153,7 @@ def _joules(figures: CellFigures, estimate: Estimate, over: float | None) -> E:
 def _net(figures: CellFigures, idle_w: float | None) -> E:
     if idle_w is None:
         return E(value=None, reason="no_idle")
-    found = to_e(figures.per_correct(figures.net_joules(idle_w), joules=True))
+    found = to_e(figures.net_per_correct(idle_w), figures.unknown_energy_reason)
     if found.value is not None and found.value <= 0:
         return E(value=None, reason="not_above_idle")
     return found

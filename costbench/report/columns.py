@@ -119,7 +119,10 @@ def _latency(cell: CellReport, scale: Scale) -> str:
 
 
 def _joules(cells: Cells, scale: Scale) -> Column:
-    texts = [wording.center(cell.joules_per_attempt, scale.factor) for cell in cells]
+    texts = [
+        wording.bounded(wording.center(cell.joules_per_attempt, scale.factor), cell.energy.bound)
+        for cell in cells
+    ]
     return _marked(scale.per("attempt"), texts, [cell.energy.provenance for cell in cells], 4)
 
 

@@ -1,13 +1,19 @@
 """Windows cut out of the trace: joules by domain, with every doubt about them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from costbench.metering.quality import judge_gpu, judge_sampler
+from costbench.metering.quality import judge_sampler, judged_energy
 from costbench.metering.reasons import REASONS
 from costbench.metering.trace import total_joules
-from costbench.metering.window_energy import Bound, GpuTrace, WindowEnergy, window_energy
+from costbench.metering.window_energy import (
+    Bound,
+    GpuTrace,
+    WindowEnergy,
+    counter_energy,
+    window_energy,
+)
 from costbench.records import CellRecord, RunRecord
 from costbench.types import GPU_SCOPE, Device, MeterFacts, Provenance
 
@@ -81,12 +87,10 @@ class Cutter:
         if meter.scope == GPU_SCOPE:
             return self._cut_gpus(session, span, meter, idle_w or {})
         trace = self._run.traces[session]
-        energies = {}
-        for domain in meter.headline:
-            series = trace.counters.get(domain)
-            joules = series.energy(*span) if series is not None else None
-            lost = () if joules is not None else ("energy_uncovered",)
-            energies[domain] = WindowEnergy(joules, meter.method, reasons=lost)
+        energies = {
+            domain: counter_energy(trace.counters.get(domain), *span, meter.method)
+            for domain in meter.headline
+        }
         late = judge_sampler(trace, span, _OTHER_PERIOD_S)
         return Cut(session, span, energies, meter, self._codes(session, span, energies, late), {})
 
@@ -121,28 +125,23 @@ class Cutter:
     ) -> Cut:
         devices = {device.domain: device for device in meter.devices}
         energies: dict[str, WindowEnergy] = {}
-        codes: list[str] = []
         wanted = self._domains(session, devices)
         for domain in wanted:
             if domain not in devices:
                 energies[domain] = WindowEnergy(None, reasons=("device_mismatch",))
                 continue
             gpu = self.gpu(session, devices[domain])
-            found = window_energy(gpu, *span)
-            judged = judge_gpu(gpu, span, found, idle_w.get(domain))
-            energies[domain] = _bounded(_checked(found, judged), judged)
-            codes += judged
+            energies[domain] = judged_energy(gpu, span, idle_w.get(domain))
         periods = [d.update_period_s for d in devices.values() if d.update_period_s]
-        codes += judge_sampler(
-            self._run.traces[session], span, max(periods, default=_OTHER_PERIOD_S)
-        )
+        period_s = max(periods, default=_OTHER_PERIOD_S)
+        late = judge_sampler(self._run.traces[session], span, period_s)
         neighbors = {
             domain: window_energy(self.gpu(session, device), *span).joules
             for domain, device in devices.items()
             if domain not in wanted
         }
         return Cut(
-            session, span, energies, meter, self._codes(session, span, energies, codes), neighbors
+            session, span, energies, meter, self._codes(session, span, energies, late), neighbors
         )
 
     def _domains(self, session: int, devices: dict[str, Device]) -> list[str]:
@@ -173,17 +172,3 @@ def gpu_uuids(run: RunRecord, record: CellRecord) -> dict[int, tuple[str, ...]]:
 def weakest(provenances: Sequence[Provenance]) -> Provenance:
     """A total is as strong as its weakest part."""
     return max(provenances, key=_STRONGEST_FIRST.index, default="unavailable")
-
-
-def _checked(found: WindowEnergy, judged: Sequence[str]) -> WindowEnergy:
-    """A virtual GPU's counter counts only where it agrees with its power."""
-    if "vgpu_unproven" in judged:
-        return WindowEnergy(None, found.method, reasons=("vgpu_unproven",))
-    return found
-
-
-def _bounded(found: WindowEnergy, judged: Sequence[str]) -> WindowEnergy:
-    """Others' energy is in it: no more than this."""
-    if found.joules is not None and found.bound == "exact" and {"mig", "shared_gpu"} & set(judged):
-        return replace(found, bound="upper")
-    return found

@@ -11,6 +11,7 @@ from costbench.analysis.stats import (
     Resampling,
     cost_per_correct,
     highest_unseen_rate,
+    percentile_interval,
     ratio_estimate,
     table_of,
 )
@@ -151,9 +152,20 @@ class CellFigures:
         """The same cell, its windows divided among its attempts in another way."""
         return CellFigures(self._run, self.priced, measured, self.resampling)
 
-    def net_joules(self, idle_w: float | None) -> Floats:
-        """Attributed joules beyond what idling for the same time would have used."""
-        return self.joules - (np.nan if idle_w is None else idle_w) * self.machine_seconds
+    def net_per_correct(self, idle_w: float) -> Estimate:
+        """Joules per correct answer beyond what idling for the same time would have used.
+
+        A small difference of two measured figures: each of them may be off on its own.
+        """
+        idle = idle_w * self.machine_seconds
+        found = self.per_correct(self.joules - idle)
+        if found.value is None:
+            return found
+        drawn_idle = self._idle_noise * self.resampling.ratio(idle, self.correct, self._passes)
+        with np.errstate(invalid="ignore"):  # both infinite where a resample has nothing correct
+            drawn = self.energy_draws - drawn_idle
+        low, high = percentile_interval(drawn)
+        return replace(found, low=low, high=high)
 
     def _divided(self, totals: Floats) -> Floats:
         return attributed(self.record, totals, self.measured.by)
@@ -171,11 +183,20 @@ class CellFigures:
     @cached_property
     def _noise(self) -> Floats | None:
         """How far the meter may be off: what all cells of a device share, and what is each cell's own."""
+        return self._off_by(self.record.id)
+
+    @property
+    def _idle_noise(self) -> Floats | float:
+        """The same for the idle power beside it."""
+        found = self._off_by(f"idle beside {self.record.id}")
+        return 1.0 if found is None else found
+
+    def _off_by(self, key: str) -> Floats | None:
         found = self.energy.uncertainty
         if found is None:
             return None
         shared = self.resampling.noise(found.common, f"device {self.energy.scope}")
-        return shared * self.resampling.noise(found.window, self.record.id)
+        return shared * self.resampling.noise(found.window, key)
 
     def accuracy(self) -> Estimate:
         """Correct / (correct + wrong + truncated)."""

@@ -12,6 +12,7 @@ from costbench.printable import clean
 from costbench.report import sentences
 from costbench.report.columns import Column, columns
 from costbench.report.contract import CellReport, E, Report
+from costbench.report.energy_lines import energy_columns, energy_lines
 from costbench.report.sections import Section, sections
 from costbench.report.sentences import Footnotes
 from costbench.report.wording import percent
@@ -51,6 +52,8 @@ def render_markdown(report: Report, plot_file: str | None) -> str:
         footnotes=footnotes.lines,
         levels=[_levels(part) for part in parts if any(cell.by_level for cell in part.cells)],
         comparisons=sentences.comparisons(report),
+        energy=[_energy(part) for part in parts],
+        energy_lines=energy_lines(report),
         prices=sentences.prices(report),
         left_out=sentences.left_out(report),
     )
@@ -119,6 +122,19 @@ def _levels(section: Section) -> _Table:
     shown += [
         Column(str(level), "", tuple(_at_level(cell, level) for cell in section.cells), 0)
         for level in levels
+    ]
+    return _Table(
+        title=section.place,
+        header=tuple(column.name for column in shown),
+        rule=_rule(shown),
+        rows=tuple(zip(*(column.cells for column in shown), strict=True)),
+    )
+
+
+def _energy(section: Section) -> _Table:
+    shown = [
+        Column(name, "", tuple(map(written, section.cells)), 0, is_text)
+        for name, written, is_text in energy_columns(section)
     ]
     return _Table(
         title=section.place,

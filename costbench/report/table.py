@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from costbench.report import sentences
 from costbench.report.columns import Column, columns
 from costbench.report.contract import Report
+from costbench.report.energy_lines import energy_lines
 from costbench.report.sections import Section, sections
 from costbench.report.sentences import Footnotes
 from costbench.report.wording import short
@@ -43,7 +44,8 @@ def print_table(report: Report, console: "Console") -> None:
         )
     _print_list([*sentences.signs(report), *footnotes.lines], console)
     _print_comparisons(report, console)
-    rest = [("prices", sentences.prices(report)), *sentences.left_out(report)]
+    rest = [*energy_lines(report), ("prices", sentences.prices(report))]
+    rest += sentences.left_out(report)
     _print_list([*rest, *(("note", note) for note in sentences.notes(report))], console)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from costbench.metering.window_energy import Bound
 from costbench.report.contract import E
 from costbench.types import Provenance
 
@@ -110,6 +111,11 @@ def points(difference: E) -> str:
     if difference.low is None or difference.high is None:
         return text
     return f"{text} [{_signed(difference.low)}, {_signed(difference.high)}]"
+
+
+def bounded(text: str, bound: Bound) -> str:
+    """A figure that has more than its own in it says so."""
+    return f"≤ {text}" if bound == "upper" and text != NA else text
 
 
 def marked(text: str, provenance: Provenance) -> str:

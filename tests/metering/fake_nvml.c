@@ -19,6 +19,7 @@
  *   LOST_S   the GPU is lost                        RESET_S  the counter begins again, from 0
  *   GONE_S   the driver is, until the next init     STUCK_S  the counter stands still
  *   READY_S  the counter is not ready before
+ * START is a file: LOST_S, GONE_S, RESET_S and STUCK_S count from when it is there.
  *
  * A call that fails leaves 0 in its output: what a careless caller would take for a measurement.
  */
@@ -90,7 +91,19 @@ static double now_s(void)
 
 static double epoch_s(void) { return number("EPOCH", -1, 0); }
 
-static double moment_s(const char *name, int gpu) { return first_init_s + number(name, gpu, INFINITY); }
+/* Where faults count from: the first init, or when the file that START names is first seen to be there. */
+static double began_s(void)
+{
+    static double seen_s = INFINITY;
+    const char *path = text("START", -1, NULL);
+    if (!path)
+        return first_init_s;
+    if (isinf(seen_s) && !access(path, F_OK))
+        seen_s = now_s();
+    return seen_s;
+}
+
+static double moment_s(const char *name, int gpu) { return began_s() + number(name, gpu, INFINITY); }
 
 static int driver_gone(void)
 {
