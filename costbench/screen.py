@@ -36,8 +36,32 @@ def print_plan(plan: Plan, *, err: bool) -> None:
         if cells:
             table.add_row(*_estimate(plan, cells))
     console.print(table)
+    for line in _protocol_lines(plan):
+        console.print(line, soft_wrap=True, highlight=False)
     for skipped in plan.skipped:
         console.print(f"skipped {_safe(skipped.group)}: {_safe(skipped.reason)}", soft_wrap=True)
+
+
+def _protocol_lines(plan: Plan) -> list[str]:
+    """What the protocol adds, where it is more than a demonstration."""
+    protocol, cells = plan.suite.protocol, plan.cells
+    if protocol.kind == "quick" or not cells:
+        return []
+    passes = sum(cell.sampling.samples_per_problem for cell in cells)
+    models = len({(cell.group, cell.model.name) for cell in cells})
+    around_s = protocol.warmup_s + protocol.window_s + protocol.cooldown_s
+    least_s = passes * around_s + protocol.idle_bare_s + 2 * models * protocol.idle_context_s
+    lines = [
+        f"protocol {protocol.kind}: {passes} passes in windows of {protocol.window_s:g} s or more, with "
+        f"warm-up and cooldown: {math.ceil(least_s / 60)} minutes at least"
+    ]
+    fewest = min(cell.sampling.samples_per_problem for cell in cells)
+    if fewest < protocol.passes:
+        lines.append(
+            f"protocol {protocol.kind} asks for {protocol.passes} passes, samples_per_problem gives "
+            f"{fewest}: such cells are marked"
+        )
+    return lines
 
 
 def _estimate(plan: Plan, cells: tuple[Cell, ...]) -> list[str]:

@@ -74,3 +74,10 @@ def test_the_readmes_suite_is_a_suite(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(block)
     assert [group.name for group in load_suite(path).groups] == ["ours"]
+
+
+def test_every_reason_is_on_the_page_about_measuring() -> None:
+    from costbench.metering.reasons import REASONS
+
+    page = (ROOT / "docs" / "measurement.md").read_text()
+    assert [code for code in REASONS if f"`{code}`" not in page] == []

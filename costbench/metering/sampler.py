@@ -201,7 +201,9 @@ class Sampler:
     def _store(self, readings: list[Reading]) -> None:
         with self._lock:
             self._readings += readings
-            self._latest |= {(r.domain, r.quantity): r.value for r in readings}
+            for reading in readings:
+                if reading.quantity != JOULES:
+                    self._latest[reading.domain, reading.quantity] = reading.value
 
     def _ask_why(self, meter: OpenMeter, domain: str) -> None:
         error = meter.why(domain) if isinstance(meter, Explaining) else None

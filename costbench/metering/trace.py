@@ -130,7 +130,10 @@ def series_of(t_s: Floats, joules: Floats) -> Series:
     """
     changed = np.flatnonzero(np.diff(joules) != 0) + 1
     at = _in_rhythm(t_s[changed - 1], t_s[changed])
-    return Series(np.concatenate((t_s[:1], at)), np.concatenate((joules[:1], joules[changed])))
+    first_s = t_s[:1]
+    if at.size >= _NEIGHBORS:  # the first value was there before it was read
+        first_s = np.minimum(first_s, at[0] - np.median(np.diff(at)))
+    return Series(np.concatenate((first_s, at)), np.concatenate((joules[:1], joules[changed])))
 
 
 def _in_rhythm(earliest: Floats, latest: Floats) -> Floats:
@@ -152,14 +155,16 @@ def _in_rhythm(earliest: Floats, latest: Floats) -> Floats:
 
 def _local_lines(x: Floats, y: Floats) -> Floats:
     """At each point the value of the least-squares line through the points around it."""
-    padded_x, padded_y = (np.pad(v - v[0], _NEIGHBORS // 2, mode="edge") for v in (x, y))
+    x, first = x - x[0], y[0]
     near_x, near_y = (
-        np.lib.stride_tricks.sliding_window_view(v, _NEIGHBORS) for v in (padded_x, padded_y)
+        np.lib.stride_tricks.sliding_window_view(v, _NEIGHBORS) for v in (x, y - first)
     )
     mean_x, mean_y = near_x.mean(axis=1), near_y.mean(axis=1)
     spread = near_x - mean_x[:, None]
-    slope = (spread * near_y).sum(axis=1) / np.maximum((spread**2).sum(axis=1), 1e-12)
-    return np.asarray(y[0] + mean_y + slope * (x - x[0] - mean_x))
+    slope = (spread * near_y).sum(axis=1) / (spread**2).sum(axis=1)
+    # The points at both ends have their neighbors on one side only.
+    own = np.clip(np.arange(x.size) - _NEIGHBORS // 2, 0, x.size - _NEIGHBORS)
+    return np.asarray(first + mean_y[own] + slope[own] * (x - mean_x[own]))
 
 
 def without_repeats(t_s: Floats, values: Floats) -> tuple[Floats, Floats]:

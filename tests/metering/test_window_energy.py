@@ -20,15 +20,12 @@ from costbench.metering.window_energy import (
 from costbench.types import Device
 
 TIMES = np.arange(601) / 10
+EARLY, LOST = TIMES[TIMES <= 30.0], ("gpu_lost", 30.05)
 DOMAIN = "gpu:GPU-1"
 DEVICE = Device(
-    domain=DOMAIN,
-    name="H200",
-    update_period_s=0.1,
-    power_window_s=1.0,
-    power_covered=True,
+    domain=DOMAIN, name="H200", update_period_s=0.1, power_window_s=1.0, power_covered=True,
     power_limit_w=700.0,
-)
+)  # fmt: skip
 
 
 def energy(t_s, step_s=20.0):
@@ -65,7 +62,8 @@ def no_counter(**changes):
 
 
 def times_without(begin_s, end_s):
-    return TIMES[(TIMES <= begin_s + 1e-9) | (TIMES >= end_s - 1e-9)]
+    before, after = begin_s + 1e-9 >= TIMES, end_s - 1e-9 <= TIMES
+    return TIMES[before | after]
 
 
 def set_back(series, *at_s):
@@ -75,9 +73,6 @@ def set_back(series, *at_s):
         after = series.t_s >= moment - 1e-9
         joules[after] -= joules[after][0]
     return Series(series.t_s, joules)
-
-
-# The counter
 
 
 @pytest.mark.parametrize("window", [(10.03, 12.57), (5.0, 55.0), (19.99, 20.31)])
@@ -129,9 +124,6 @@ def test_a_gpu_finds_its_own_series_and_gauges_in_a_trace():
     assert (stranger.counter, stranger.power, stranger.gauges) == (None, NOTHING, {})
 
 
-# The integral of power
-
-
 @pytest.mark.parametrize("window", [(10.0, 40.0), (19.5, 30.0), (10.0, 20.5), (21.3, 22.7)])
 def test_without_a_counter_averages_of_a_second_give_the_energy_of_a_step(window):
     found = window_energy(no_counter(), *window)
@@ -168,33 +160,20 @@ def test_power_that_was_not_read_for_over_a_second_is_not_integrated():
     assert window_energy(no_counter(power=dense), 25.0, 45.0).joules == pytest.approx(12_000)
 
 
-def test_without_counter_and_power_there_is_nothing():
+def test_no_power_readings_or_no_power_in_them_is_unknown_and_never_zero():
     found = window_energy(no_counter(power=NOTHING), 10.0, 40.0)
-    assert (found.joules, found.method) == (None, None)
-    assert found.reasons == ("power_integral", "counter_unsupported")
-
-
-def test_no_power_at_all_is_unknown_and_never_zero():
+    assert (found.joules, found.reasons) == (None, ("power_integral", "counter_unsupported"))
     found = window_energy(no_counter(power=Samples(TIMES, 0 * TIMES)), 10.0, 40.0)
     assert (found.joules, found.reasons) == (None, ("power_integral", "energy_uncovered"))
 
 
-# A counter that stands still
-
-
 @pytest.mark.parametrize(
-    ("still_until_s", "method"), [(30.5, COUNTER), (30.6, INTEGRAL), (44.0, INTEGRAL)]
+    ("still_until_s", "method"), [(30.5, COUNTER), (30.6, INTEGRAL), (99.0, INTEGRAL)]
 )
 def test_a_counter_that_misses_over_five_updates_gives_way_to_power(still_until_s, method):
     found = window_energy(gpu(counted(times_without(30.0, still_until_s))), 25.0, 45.0)
     assert found.method == method
     assert found.reasons == (() if method == COUNTER else ("counter_stuck",))
-    assert found.joules == pytest.approx(true(25.0, 45.0))
-
-
-def test_a_counter_that_stops_for_good_gives_way_to_power():
-    found = window_energy(gpu(counted(TIMES[TIMES <= 30.0])), 25.0, 45.0)
-    assert (found.method, found.reasons) == (INTEGRAL, ("counter_stuck",))
     assert found.joules == pytest.approx(true(25.0, 45.0))
 
 
@@ -221,36 +200,29 @@ def test_nobody_reading_for_less_than_a_second_is_no_stuck_counter_either():
     assert (found.method, found.reasons) == (COUNTER, ())
 
 
-# Counters that are not a GPU's
-
-
 def test_any_other_counter_is_known_where_it_is_covered_and_resolved():
     found = counter_energy(counted(), 10.0, 12.0, "rapl")
     assert (found.joules, found.method, found.reasons) == (pytest.approx(400), "rapl", ())
     assert counter_energy(counted(), 10.0, 10.19, "rapl").reasons == ("below_resolution",)
     assert counter_energy(counted(), 50.0, 61.0, "rapl").reasons == ("energy_uncovered",)
     assert counter_energy(None, 10.0, 12.0, "rapl").reasons == ("energy_uncovered",)
-    assert counter_energy(None, 10.0, 12.0, "rapl").joules is None
-
-
-# A counter that is set back, or jumps
 
 
 @pytest.mark.parametrize(
-    "window",
-    [(10.0, 50.0), (10.0, 29.95), (29.95, 50.0), (29.5, 30.4)],
-    ids=["inside", "at the end", "at the start", "short"],
+    ("window", "at_s"),
+    [
+        ((10.0, 50.0), (30.0,)),
+        ((10.0, 50.0), (25.0, 30.0)),
+        ((10.0, 29.95), (30.0,)),
+        ((29.95, 50.0), (30.0,)),
+    ],
+    ids=["inside", "twice", "at the end", "at the start"],
 )
-def test_a_counter_that_is_set_back_in_a_window_is_bridged_by_power(window):
-    found = window_energy(gpu(set_back(counted(), 30.0)), *window)
+def test_a_counter_that_is_set_back_in_a_window_is_bridged_by_power(window, at_s):
+    found = window_energy(gpu(set_back(counted(), *at_s)), *window)
     assert found.joules == pytest.approx(true(*window), rel=1e-6)
     assert (found.method, found.bound) == (f"{COUNTER}+{INTEGRAL}", "exact")
     assert found.reasons == ("counter_reset",)
-
-
-def test_a_counter_that_is_set_back_twice_is_bridged_twice():
-    found = window_energy(gpu(set_back(counted(), 25.0, 30.0)), 10.0, 50.0)
-    assert found.joules == pytest.approx(true(10.0, 50.0), rel=1e-6)
 
 
 def test_a_counter_that_is_set_back_is_unknown_where_power_cannot_bridge_it():
@@ -287,7 +259,9 @@ def test_a_counter_that_is_set_back_outside_of_a_window_takes_nothing_from_it(wi
     assert (found.joules, found.reasons) == (pytest.approx(true(*window)), ())
 
 
-@pytest.mark.xfail(strict=True, reason="a reset with a pause of over 5 updates is called stuck only")
+@pytest.mark.xfail(
+    strict=True, reason="a reset with a pause of over 5 updates is called stuck only"
+)
 def test_a_counter_that_is_set_back_after_a_pause_says_so():
     found = window_energy(gpu(set_back(counted(times_without(30.0, 31.0)), 31.0)), 10.0, 50.0)
     assert "counter_reset" in found.reasons
@@ -298,12 +272,6 @@ def test_a_counter_that_is_set_back_and_then_ends_leaves_the_window_unknown():
     early = TIMES[TIMES <= 40.0]
     found = window_energy(gpu(set_back(counted(early), 30.0), averaged(t_s=early)), 10.0, 55.0)
     assert found.joules is None
-
-
-# A GPU that is lost
-
-LOST = ("gpu_lost", 30.05)
-EARLY = TIMES[TIMES <= 30.0]
 
 
 def test_after_a_loss_the_counter_up_to_it_is_a_lower_bound():
