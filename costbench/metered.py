@@ -24,6 +24,7 @@ from costbench.types import GPU_SCOPE, Device, MeterFacts, Provenance
 
 METER, COMMAND = "meter", "command"
 """What such a run folder calls itself, and its one window."""
+_RESOLVED_UPDATES = 2
 _PIPE_WIDTH, _UUID_SHOWN = 120, 12
 _BOUNDS: dict[Bound, str] = {"exact": "", "upper": "<= ", "partial": ">= "}
 
@@ -152,7 +153,9 @@ def _cut(
     for device in facts.devices:
         if device.domain == domain:
             return judged_energy(GpuTrace.of(trace, device, run.lost(session, domain)), span)
-    return counter_energy(trace.counters.get(domain), *span, facts.method)
+    return counter_energy(
+        trace.counters.get(domain), *span, facts.method, updates=_RESOLVED_UPDATES
+    )
 
 
 def _of_the_sampler(

@@ -32,6 +32,7 @@ class Pacing:
         self._sampler = sampler
         self.protocol = protocol
         self._say = say
+        self._begun = False
         self._cool_c: float | None = None
 
     @property
@@ -76,8 +77,8 @@ class Pacing:
 
     async def cool_down(self) -> None:
         """Until the GPUs are nearly as cool as they were before the first pass, or it takes too long."""
-        if self._cool_c is None:
-            self._cool_c = self._temperature_c()
+        if not self._begun:
+            self._begun, self._cool_c = True, self._temperature_c()
             return  # nothing has heated them yet
         if not self.protocol.cooldown_s:
             return
@@ -86,7 +87,7 @@ class Pacing:
         await asyncio.sleep(self.protocol.cooldown_s)
         while time.monotonic() - began_s < self.protocol.cooldown_at_most_s:
             now_c = self._temperature_c()
-            if now_c is None or now_c <= self._cool_c + _COOL_WITHIN_C:
+            if now_c is None or self._cool_c is None or now_c <= self._cool_c + _COOL_WITHIN_C:
                 return
             await asyncio.sleep(_LOOK_EVERY_S)
 

@@ -6,7 +6,8 @@ from pydantic import Field, model_validator
 
 from costbench.types import Count, Frozen
 
-Seconds = Annotated[float, Field(ge=0)]
+Seconds = Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)]
+"""Strict: `yes` is no duration."""
 ProtocolKind = Literal["quick", "standard", "publication"]
 
 _STANDARD: dict[str, Any] = {
@@ -73,5 +74,5 @@ class Protocol(Frozen):
     def shortened(self) -> tuple[str, ...]:
         """Fields that ask for less than the protocol of this name does."""
         own = DEFAULTS[self.kind]
-        watched = ("idle_bare_s", "idle_context_s", "warmup_s", "window_s", "cooldown_s", "passes")
-        return tuple(name for name in watched if getattr(self, name) < own[name])
+        ways = {"kind", "idle_drop_s", "warmup_tokens"}  # of these less is not less care
+        return tuple(name for name in own if name not in ways and getattr(self, name) < own[name])

@@ -187,7 +187,7 @@ def test_the_same_run_gives_the_same_verdicts_without_a_gpu(
 def run_with_faults(
     folder: Path, library: Path, meters: str, **faults: object
 ) -> tuple[dict[str, Any], str]:
-    """One cell of some seconds; timed faults count from when its window opens. Its row, and what was printed."""
+    """One cell of some seconds; timed faults count from when its window opens. Gives row and print."""
     begun = folder / "begun"
     here = machine(folder, library, FAKE_NVML_START=begun, **faults)
     watch = threading.Thread(target=_touch_when_measuring, args=(folder, begun))

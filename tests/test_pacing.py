@@ -68,9 +68,8 @@ class _Hot:
 
     def _heat(self) -> Mapping[tuple[str, str], float | None]:
         age_s = time.monotonic() - self._began_s
-        return {
-            (f"gpu:{at}", "temperature_c"): of(age_s) for at, of in enumerate(self._temperatures)
-        }
+        heat = (of(age_s) for of in self._temperatures)
+        return {(f"gpu:{at}", "temperature_c"): value for at, value in enumerate(heat)}
 
 
 class Stuttering(ScriptedEngine):
@@ -103,18 +102,10 @@ class _Stuttering:
 
 def cell_of(engine: ScriptedEngine, question: str = "one") -> Cell:
     return Cell(
-        id="g/m/truncation@5/d/c2",
-        group="g",
-        engine=engine,
-        model=MODEL,
-        policy_name="truncation",
-        policy=Truncation(budget=5),
-        dataset_name="d",
-        problems=(Problem(id="0", question=question, prompt=question),),
-        grader=ExactGrader(),
-        sampling=Sampling(),
-        concurrency=2,
-    )
+        id="g/m/truncation@5/d/c2", group="g", engine=engine, model=MODEL, policy_name="truncation",
+        policy=Truncation(budget=5), dataset_name="d", grader=ExactGrader(), sampling=Sampling(),
+        problems=(Problem(id="0", question=question, prompt=question),), concurrency=2,
+    )  # fmt: skip
 
 
 def protocol(kind: str = "standard", **changes: Any) -> Protocol:
@@ -122,7 +113,6 @@ def protocol(kind: str = "standard", **changes: Any) -> Protocol:
     return Protocol.model_validate({"kind": kind, **nothing, **changes})
 
 
-Opened = tuple[Pacing, Store, list[str]]
 Paced = Callable[..., Any]
 
 
@@ -131,7 +121,7 @@ def paced(tmp_path: Path) -> Paced:
     """A pacing over a new run folder, its store, and what it says."""
 
     @contextmanager
-    def begin(asked: Protocol, *meters: Stove) -> Iterator[Opened]:
+    def begin(asked: Protocol, *meters: Stove) -> Iterator[tuple[Pacing, Store, list[str]]]:
         said: list[str] = []
         with Store.create(tmp_path / "run", {}) as store, Sampler(meters) as sampler:
             store.begin_session({})
@@ -142,8 +132,7 @@ def paced(tmp_path: Path) -> Paced:
 
 def windows(store: Store) -> list[tuple[str, str | None, float]]:
     """Phase, owner and length of each."""
-    rows = store.db.execute("SELECT phase, cell, end_s - start_s FROM windows ORDER BY id")
-    return list(rows)
+    return list(store.db.execute("SELECT phase, cell, end_s - start_s FROM windows ORDER BY id"))
 
 
 def events(store: Store) -> list[tuple[str, str, str]]:
@@ -166,16 +155,16 @@ def cool_down(pacing: Pacing) -> float:
 
 
 def test_idle_power_is_a_window_without_its_beginning(paced: Paced) -> None:
-    asked = protocol(idle_bare_s=0.3, idle_context_s=0.2, idle_drop_s=0.1)
+    asked = protocol(idle_bare_s=0.6, idle_context_s=0.4, idle_drop_s=0.3)
     with paced(asked, Stove()) as (pacing, store, said):
         asyncio.run(pacing.idle("idle_bare", None))
         asyncio.run(pacing.idle("idle_context", "g/m"))
         bare, context = windows(store)
     assert bare[:2] == ("idle_bare", None)
     assert context[:2] == ("idle_context", "g/m")
-    assert bare[2] == pytest.approx(0.2, abs=0.08)
-    assert context[2] == pytest.approx(0.1, abs=0.08)
-    assert said == ["idle power, 0.3 s", "idle power, 0.2 s"]
+    assert 0.3 <= bare[2] < 0.55
+    assert 0.1 <= context[2] < 0.35
+    assert said == ["idle power, 0.6 s", "idle power, 0.4 s"]
 
 
 @pytest.mark.parametrize("provenance", ["modelled", None])
@@ -210,9 +199,8 @@ def test_a_warm_up_ends_when_batches_are_even(paced: Paced) -> None:
 def test_a_warm_up_that_never_gets_even_is_given_up_and_told(paced: Paced) -> None:
     with paced(protocol(warmup_batches=1, warmup_at_most_s=0.4), Stove()) as (pacing, store, _):
         warm_up(pacing, Stuttering())
-        ((_, _, length_s),) = windows(store)
         assert events(store) == [("warmup", "g/m/truncation@5/d/c2", "not_steady")]
-    assert 0.4 <= length_s < 2
+        assert 0.4 <= windows(store)[0][2] < 2
 
 
 def test_a_gpu_that_goes_on_heating_is_not_warm(paced: Paced) -> None:
@@ -228,8 +216,7 @@ def test_a_warm_up_takes_its_time_even_where_batches_are_even_at_once(paced: Pac
     asked = protocol(warmup_batches=1, warmup_s=0.6, warmup_at_most_s=20)
     with paced(asked, warm) as (pacing, store, _):
         warm_up(pacing, ScriptedEngine(seconds=0.05))
-        ((_, _, length_s),) = windows(store)
-    assert 0.6 <= length_s < 20
+        assert 0.6 <= windows(store)[0][2] < 20
 
 
 def test_a_quick_warm_up_is_so_many_batches_even_or_not(paced: Paced) -> None:
@@ -252,7 +239,7 @@ def test_before_the_first_pass_there_is_nothing_to_cool(paced: Paced) -> None:
     with paced(asked, hot) as (pacing, _, said):
         assert cool_down(pacing) < 0.2
         assert said == []
-        assert 0.4 <= cool_down(pacing) < 0.8
+        assert 0.4 <= cool_down(pacing) < 5
         assert said == ["cooling down"]
 
 
@@ -293,7 +280,6 @@ def test_a_protocol_without_a_cool_down_does_not_wait(paced: Paced) -> None:
     assert said == []
 
 
-@pytest.mark.xfail(strict=True, reason="without a temperature every pass is taken for the first")
 def test_where_no_temperature_is_known_the_fixed_cool_down_is_kept(paced: Paced) -> None:
     with paced(protocol(cooldown_s=0.3, cooldown_at_most_s=9), Stove()) as (pacing, _, _):
         cool_down(pacing)

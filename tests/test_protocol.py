@@ -136,7 +136,6 @@ def test_every_field_that_asks_for_less_is_named() -> None:
     assert found.shortened == ("window_s", "passes")
 
 
-@pytest.mark.xfail(strict=True, reason="only six of the fields are watched")
 @pytest.mark.parametrize(
     "change",
     [

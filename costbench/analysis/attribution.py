@@ -43,7 +43,8 @@ def phase_weights(
     `seconds` is the length of each window. They are weights: shares of them add up to the window exactly.
     """
     base = seconds[window] * fit.base_w * output_token_shares(written, window)
-    return np.asarray(fit.prefill_j * read + fit.decode_j * written + base)
+    tokens = fit.prefill_j * np.nan_to_num(read) + fit.decode_j * np.nan_to_num(written)
+    return np.asarray(tokens + base)
 
 
 def attribute(totals: Floats, shares: Floats, window: Ints) -> Floats:

@@ -19,10 +19,8 @@ def steady_span(
     """
     if started_s.size <= concurrency:
         return None
-    if np.isnan(first_token_s).any():
-        start_s = float(finished_s.min())
-    else:
-        start_s = float(np.sort(first_token_s)[concurrency - 1])
+    told = np.sort(first_token_s[~np.isnan(first_token_s)])  # an attempt that failed has none
+    start_s = float(told[concurrency - 1] if told.size >= concurrency else finished_s.min())
     last_start_s = float(started_s.max())
     later = finished_s[finished_s >= last_start_s]
     end_s = float(later.min()) if later.size else last_start_s
@@ -31,6 +29,8 @@ def steady_span(
 
 def share_inside(begin_s: Floats, finished_s: Floats, span: tuple[float, float]) -> Floats:
     """Which share of each attempt's tokens falls in a span, if it wrote them evenly from begin to end."""
-    length = np.maximum(finished_s - begin_s, 1e-9)
+    length = finished_s - begin_s
     inside = np.minimum(finished_s, span[1]) - np.maximum(begin_s, span[0])
-    return np.clip(inside / length, 0.0, 1.0)
+    at_once = (begin_s >= span[0]) & (begin_s < span[1])
+    share = np.clip(inside / np.where(length > 0, length, 1.0), 0.0, 1.0)
+    return np.where(length > 0, share, at_once.astype(np.float64))

@@ -56,8 +56,8 @@ def judge_gpu(
     codes = [*gpu.device.reasons, *found.reasons]
     if found.joules is not None and found.bound != "partial":
         codes += _resolution(gpu, window, found)
-        codes += _cross_check(gpu, window, found.joules)
-        if "vgpu" in codes and not _agrees(gpu, window, found.joules):
+        codes += _cross_check(gpu, window, found)
+        if "vgpu" in codes and not _agrees(gpu, window, found):
             codes.append("vgpu_unproven")
         codes += _plausible(gpu, window, found.joules, idle_w)
     codes += _throttled(gpu, window)
@@ -110,30 +110,30 @@ def _resolution(gpu: GpuTrace, window: tuple[float, float], found: WindowEnergy)
         yield "some_updates"
 
 
-def _cross_check(gpu: GpuTrace, window: tuple[float, float], joules: float) -> Iterator[str]:
+def _cross_check(gpu: GpuTrace, window: tuple[float, float], found: WindowEnergy) -> Iterator[str]:
     """The counter beside the integral of power."""
-    difference = _difference(gpu, window, joules)
+    difference = _difference(gpu, window, found)
     fine, bearable = _AGREES[gpu.device.power_covered]
     if difference is None or difference <= fine:
         return
     yield "counter_disagrees" if difference > bearable else "counter_differs"
 
 
-def _agrees(gpu: GpuTrace, window: tuple[float, float], joules: float) -> bool:
-    difference = _difference(gpu, window, joules)
+def _agrees(gpu: GpuTrace, window: tuple[float, float], found: WindowEnergy) -> bool:
+    difference = _difference(gpu, window, found)
     return difference is not None and difference <= _AGREES[gpu.device.power_covered][1]
 
 
-def _difference(gpu: GpuTrace, window: tuple[float, float], joules: float) -> float | None:
+def _difference(gpu: GpuTrace, window: tuple[float, float], found: WindowEnergy) -> float | None:
     """Relative; half of it counts in a window that is short for it; None where they cannot be compared."""
     length_s = window[1] - window[0]
-    if length_s < _SHORT_CHECK_S or gpu.counter is None:
+    if length_s < _SHORT_CHECK_S or found.method == INTEGRAL:
         return None
     integral = power_integral(gpu, *window)
-    if integral is None:
+    if integral is None or not found.joules:
         return None
     allowance = 1.0 if length_s >= _CHECKED_FROM_S[gpu.device.power_covered] else 0.5
-    return allowance * abs(integral / joules - 1)
+    return allowance * abs(integral / found.joules - 1)
 
 
 def _plausible(
@@ -178,6 +178,8 @@ def _sharing(gpu: GpuTrace, window: tuple[float, float]) -> Iterator[str]:
     """Only processes that are not ours count; where they are hidden, memory tells of those before us."""
     listed, ours = (_highest(gpu, name, window) for name in ("processes", "own_processes"))
     if listed is None or ours is None:
+        if "memory_used_mib" in gpu.gauges:  # everything else could be read
+            yield "processes_hidden"
         return
     if _highest(gpu, "foreign_processes", window):
         yield "shared_gpu"

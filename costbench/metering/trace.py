@@ -37,8 +37,7 @@ class Series:
         """
         if end_s <= start_s or not self._covers(start_s, end_s):
             return None
-        inside = (self.t_s >= start_s - MAX_GAP_S) & (self.t_s <= end_s + MAX_GAP_S)
-        if np.any(np.diff(self.joules[inside]) < 0):
+        if np.any(np.diff(self.between(start_s, end_s).joules) < 0):
             return None
         low, high = np.interp([start_s, end_s], self.t_s, self.joules)
         return float(high - low) if high > low else None

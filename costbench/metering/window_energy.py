@@ -13,7 +13,7 @@ Bound = Literal["exact", "upper", "partial"]
 """What is printed is the energy; more than it (others' energy is in it); less than it (part is missing)."""
 
 COUNTER, INTEGRAL = "counter_interpolated", "power_integral"
-_LONGEST_POWER_GAP_S = 1.0
+_LONGEST_POWER_GAP_S, _POWER_ALL_THE_TIME_S = 1.0, 0.3
 _STUCK_UPDATES = 5
 _LONGEST_BRIDGE_S = 2.0
 _JUMP = 1.2
@@ -66,29 +66,20 @@ def window_energy(gpu: GpuTrace, start_s: float, end_s: float) -> WindowEnergy:
         return _until_lost(gpu, start_s, gpu.lost)
     if gpu.counter is None or gpu.device.update_period_s is None:
         return _integrated(gpu, start_s, end_s, "power_integral")
+    resets = _resets(gpu, gpu.counter, start_s, end_s)
+    if resets:
+        return _around(gpu, gpu.counter, resets, (start_s, end_s))
     if _stood_still(gpu, gpu.counter, start_s, end_s):
         return _integrated(gpu, start_s, end_s, "counter_stuck")
-    if end_s - start_s < _RESOLVED_UPDATES * (gpu.counter.update_period_s or 0.0):
-        return WindowEnergy(None, reasons=("below_resolution",))
-    return _counted(gpu, gpu.counter, start_s, end_s)
-
-
-def _counted(gpu: GpuTrace, counter: Series, start_s: float, end_s: float) -> WindowEnergy:
-    resets = _resets(gpu, counter, start_s, end_s)
-    if resets:
-        return _around(gpu, counter, resets, (start_s, end_s))
-    joules = counter.energy(start_s, end_s)
-    if joules is None:
-        return WindowEnergy(None, reasons=("energy_uncovered",))
-    return WindowEnergy(joules, COUNTER)
+    return counter_energy(gpu.counter, start_s, end_s, COUNTER, updates=_RESOLVED_UPDATES)
 
 
 def counter_energy(
-    counter: Series | None, start_s: float, end_s: float, method: str
+    counter: Series | None, start_s: float, end_s: float, method: str, *, updates: int = 0
 ) -> WindowEnergy:
-    """Of a counter that is not a GPU's."""
+    """The plain difference of a counter; null in a window shorter than so many of its updates."""
     period_s = (counter.update_period_s if counter is not None else None) or 0.0
-    if end_s - start_s < _RESOLVED_UPDATES * period_s:
+    if end_s - start_s < updates * period_s:
         return WindowEnergy(None, reasons=("below_resolution",))
     joules = counter.energy(start_s, end_s) if counter is not None else None
     if joules is None:
@@ -135,7 +126,7 @@ def _stood_still(gpu: GpuTrace, counter: Series, start_s: float, end_s: float) -
     still = float(edges[longest]), float(edges[longest + 1])
     if still[1] - still[0] <= _STUCK_UPDATES * period_s:
         return False
-    joules = gpu.power.integral(*still, _LONGEST_POWER_GAP_S)
+    joules = gpu.power.integral(*still, _POWER_ALL_THE_TIME_S)
     return joules is not None and joules > 0
 
 
@@ -166,14 +157,11 @@ def _around(
             return WindowEnergy(None, reasons=("counter_reset",))
         total, begin_s = total + piece + bridged, back_s
     last = _piece(counter, begin_s, window[1])
-    if last is None:
+    if last is None or total + last <= 0:
         return WindowEnergy(None, reasons=("counter_reset",))
     return WindowEnergy(total + last, f"{COUNTER}+{INTEGRAL}", reasons=("counter_reset",))
 
 
 def _piece(counter: Series, start_s: float, end_s: float) -> float | None:
     """Joules between two changes of the counter with no reset between them."""
-    if end_s <= start_s:
-        return 0.0
-    low, high = np.interp([start_s, end_s], counter.t_s, counter.joules)
-    return float(high - low) if high >= low else None
+    return 0.0 if end_s <= start_s else counter.energy(start_s, end_s)

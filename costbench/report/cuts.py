@@ -45,11 +45,7 @@ class Cut:
     @property
     def joules(self) -> float | None:
         """Of all domains; None when one is not known whole."""
-        whole = {
-            domain: None if found.bound == "partial" else found.joules
-            for domain, found in self.by_domain.items()
-        }
-        return total_joules(whole)
+        return total_joules({domain: _whole(found) for domain, found in self.by_domain.items()})
 
     @property
     def at_least(self) -> float | None:
@@ -136,7 +132,7 @@ class Cutter:
         period_s = max(periods, default=_OTHER_PERIOD_S)
         late = judge_sampler(self._run.traces[session], span, period_s)
         neighbors = {
-            domain: window_energy(self.gpu(session, device), *span).joules
+            domain: _whole(window_energy(self.gpu(session, device), *span))
             for domain, device in devices.items()
             if domain not in wanted
         }
@@ -172,3 +168,8 @@ def gpu_uuids(run: RunRecord, record: CellRecord) -> dict[int, tuple[str, ...]]:
 def weakest(provenances: Sequence[Provenance]) -> Provenance:
     """A total is as strong as its weakest part."""
     return max(provenances, key=_STRONGEST_FIRST.index, default="unavailable")
+
+
+def _whole(found: WindowEnergy) -> float | None:
+    """Not a part of the joules."""
+    return None if found.bound == "partial" else found.joules

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
+from costbench.metering.trace import total_joules
 from costbench.printable import clean
 from costbench.report.contract import (
     CellReport,
@@ -82,8 +83,13 @@ def _idle_words(idle: IdleFacts, model: str) -> str:
 def _neighbors(cells: Sequence[CellReport]) -> Iterator[Line]:
     count = max(len(cell.energy.neighbors) for cell in cells)
     if count:
-        known = [j for cell in cells for j in cell.energy.neighbors.values() if j is not None]
-        total = f"{number(sum(known) / 1e3)} kJ" if known else NA
+        parts = {
+            f"{cell.cell} {domain}": joules
+            for cell in cells
+            for domain, joules in cell.energy.neighbors.items()
+        }
+        joules = total_joules(parts)
+        total = NA if joules is None else f"{number(joules / 1e3)} kJ"
         text = (
             f"{count} of this machine that no cell worked on used {total} meanwhile, in no figure"
         )

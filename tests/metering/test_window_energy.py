@@ -191,9 +191,6 @@ def test_nobody_reading_for_two_seconds_is_no_stuck_counter():
     assert found.joules == pytest.approx(true(25.0, 45.0))
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a pause of the sampler of 0.5 to 1 s is taken for a stuck counter"
-)
 def test_nobody_reading_for_less_than_a_second_is_no_stuck_counter_either():
     t_s = times_without(30.0, 30.7)
     found = window_energy(gpu(counted(t_s), averaged(t_s=t_s)), 25.0, 45.0)
@@ -203,7 +200,8 @@ def test_nobody_reading_for_less_than_a_second_is_no_stuck_counter_either():
 def test_any_other_counter_is_known_where_it_is_covered_and_resolved():
     found = counter_energy(counted(), 10.0, 12.0, "rapl")
     assert (found.joules, found.method, found.reasons) == (pytest.approx(400), "rapl", ())
-    assert counter_energy(counted(), 10.0, 10.19, "rapl").reasons == ("below_resolution",)
+    short = counter_energy(counted(), 10.0, 10.19, "rapl", updates=2)
+    assert (short.joules, short.reasons) == (None, ("below_resolution",))
     assert counter_energy(counted(), 50.0, 61.0, "rapl").reasons == ("energy_uncovered",)
     assert counter_energy(None, 10.0, 12.0, "rapl").reasons == ("energy_uncovered",)
 
@@ -252,22 +250,17 @@ def test_a_jump_that_is_steeper_than_the_gpu_can_draw_is_taken_for_a_reset(extra
     assert window_energy(gpu(jumped, power_limit_w=None), 10.0, 50.0).reasons == ()
 
 
-@pytest.mark.xfail(strict=True, reason="a reset within 5 s outside of a window makes it unknown")
 @pytest.mark.parametrize("window", [(31.0, 50.0), (10.0, 29.0)])
 def test_a_counter_that_is_set_back_outside_of_a_window_takes_nothing_from_it(window):
     found = window_energy(gpu(set_back(counted(), 30.0)), *window)
     assert (found.joules, found.reasons) == (pytest.approx(true(*window)), ())
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a reset with a pause of over 5 updates is called stuck only"
-)
 def test_a_counter_that_is_set_back_after_a_pause_says_so():
     found = window_energy(gpu(set_back(counted(times_without(30.0, 31.0)), 31.0)), 10.0, 50.0)
     assert "counter_reset" in found.reasons
 
 
-@pytest.mark.xfail(strict=True, reason="the pieces around a reset are not checked for coverage")
 def test_a_counter_that_is_set_back_and_then_ends_leaves_the_window_unknown():
     early = TIMES[TIMES <= 40.0]
     found = window_energy(gpu(set_back(counted(early), 30.0), averaged(t_s=early)), 10.0, 55.0)
