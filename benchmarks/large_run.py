@@ -76,7 +76,7 @@ def write(folder: Path, total: int, *, grade: bool = True) -> float:
     ]
     meta: dict[str, Any] = {
         "identity": {}, "machine": probe_machine().model_dump(mode="json"), "skipped": [],
-        "suite": {"name": "large", "protocol": "quick", "decision": {"equivalence_margin": None}},
+        "suite": {"name": "large", "protocol": {"kind": "quick"}, "decision": {"equivalence_margin": None}},
         "price_file": None, "price_book": None, "started_at": "2026-11-21T00:00:00+00:00",
         "costbench_version": "0", "complete": True,
     }  # fmt: skip

@@ -14,7 +14,7 @@ from typing import Protocol
 from costbench.attempting import Turn, attempt
 from costbench.errors import EngineError
 from costbench.interfaces import OpenEngine
-from costbench.metering.sampler import Reading, Sampler
+from costbench.metering.sampler import Fault, Reading, Sampler
 from costbench.metering.select import is_local_rank_zero, meters_for
 from costbench.pacing import Pacing
 from costbench.plan import Cell, Plan
@@ -151,6 +151,7 @@ class _Session:
         self._grade = grade
         self._done: list[Attempt] = []
         self._readings: list[Reading] = []
+        self._faults: list[Fault] = []
         self._outcomes = Counter[bool]()
         self.stopped_by: str | None = None
 
@@ -263,7 +264,9 @@ class _Session:
         done = self._done
         readings, faults = self._sampler.drain()
         self._readings += readings
-        self._store.add_faults(faults)
+        self._faults += faults
+        self._store.add_faults(self._faults)
+        self._faults = []
         if done or self._readings:
             self._store.add_attempts(done, self._readings)
         self._done, self._readings = [], []

@@ -192,7 +192,10 @@ class Store:
         with self.transaction():
             for attempt in attempts:
                 self._add_attempt(attempt)
-            self._add_readings(readings)
+            self.db.executemany(
+                "INSERT INTO trace VALUES (?, ?, ?, ?, ?)",
+                [(self.session, *chunk) for chunk in chunks_of(readings)],
+            )
 
     @contextmanager
     def window(self, cell: str | None, pass_number: int | None, phase: Phase) -> Iterator[None]:
@@ -225,7 +228,7 @@ class Store:
         """What a meter could not do."""
         if not faults:
             return
-        rows = [(self.session, f.t_s, f"{f.meter}: {f.message}", f.code, f.domain) for f in faults]
+        rows = [(self.session, f.t_s, f.told, f.code, f.domain) for f in faults]
         with self.transaction():
             self.db.executemany("INSERT INTO events VALUES (?, ?, 'meter', NULL, ?, ?, ?)", rows)
 
@@ -286,12 +289,6 @@ class Store:
                 )
                 for at, p in enumerate(solution.pieces if solution else ())
             ],
-        )
-
-    def _add_readings(self, readings: Iterable[Reading]) -> None:
-        self.db.executemany(
-            "INSERT INTO trace VALUES (?, ?, ?, ?, ?)",
-            [(self.session, *chunk) for chunk in chunks_of(readings)],
         )
 
 

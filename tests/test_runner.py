@@ -28,6 +28,7 @@ from costbench.types import Component, MeterFacts
 
 SUITE = """
 name: scripted
+protocol: {protocol}
 meters: none
 prices: prices.yaml
 limits: {limits}
@@ -50,12 +51,19 @@ machines: [{match: no such GPU, per: gpu, usd_per_hour: 1, provider: t, source: 
 def cells_of(tmp_path: Path) -> Callable[..., list[Any]]:
     """Runs the suite on these questions and gives the rows of its report."""
 
-    def run(*questions: str, policies: str, limits: str = "{}", seconds: float = 0.0) -> list[Any]:
+    def run(
+        *questions: str,
+        policies: str,
+        limits: str = "{}",
+        seconds: float = 0.0,
+        protocol: str = "quick",
+    ) -> list[Any]:
         lines = [{"id": str(at), "question": q, "answer": "1"} for at, q in enumerate(questions)]
         (tmp_path / "problems.jsonl").write_text("\n".join(map(json.dumps, lines)))
         (tmp_path / "prices.yaml").write_text(PRICES)
         suite = tmp_path / "suite.yaml"
-        suite.write_text(SUITE.format(policies=policies, limits=limits, seconds=seconds))
+        settings = {"limits": limits, "seconds": seconds, "protocol": protocol}
+        suite.write_text(SUITE.format(policies=policies, **settings))
         plan = make_plan(load_suite(suite), probe_machine())
         folder, _ = measure(plan, RunOptions(tmp_path / "runs"), RunScreen(plan))
         return list(make_report(folder, ReportOptions()).cells)
@@ -146,3 +154,49 @@ def test_what_one_commit_could_not_store_the_next_one_does(
         series = read_records(store, graders_in_use(store)).traces[store.session].counters["clock"]
     assert series.t_s[0] < failed_s - 0.05
     assert series.t_s[-1] > failed_s
+
+
+SHORT = "[{kind: truncation, budget: 5}]"
+STANDARD = (
+    "{kind: standard, idle_bare_s: 0, idle_context_s: 0, warmup_batches: 1, warmup_s: 0,"
+    " warmup_at_most_s: 0, window_s: 1, window_at_least_s: 0.2, cooldown_s: 0}"
+)
+
+
+def test_a_pass_that_is_shorter_than_its_window_begins_again_and_all_of_it_counts(
+    cells_of: Callable[..., list[Any]], tmp_path: Path
+) -> None:
+    (cell,) = cells_of("one", "two", "three", policies=SHORT, seconds=0.05, protocol=STANDARD)
+    assert cell.windows.whole.duration_s >= 1
+    assert cell.attempts > 30  # four in flight, 0.05 s each
+    assert cell.attempts % 3 == 0  # whole rounds: no problem counts more than another
+    assert cell.wrong + cell.truncated == cell.attempts  # further rounds are graded, too
+    assert cell.output_tokens.value == 5
+    assert cell.windows.steady.duration_s < cell.windows.whole.duration_s
+    (folder,) = (tmp_path / "runs").iterdir()
+    with Store.open(folder) as store:
+        query = "SELECT COUNT(*), COUNT(DISTINCT round), COUNT(DISTINCT seed) FROM attempts"
+        attempts, rounds, seeds = store.db.execute(query).fetchone()
+    assert (attempts, seeds) == (cell.attempts, cell.attempts)
+    assert rounds == attempts / 3
+
+
+def test_a_pass_in_which_nothing_can_be_answered_does_not_begin_again_for_ever(
+    cells_of: Callable[..., list[Any]],
+) -> None:
+    long = "{kind: standard, idle_bare_s: 0, idle_context_s: 0, warmup_at_most_s: 0, window_s: 60}"
+    began_s = time.monotonic()
+    (cell,) = cells_of(LONG, policies="[{kind: budget_forcing, budget: 5}]", protocol=long)
+    assert time.monotonic() - began_s < 30
+    assert cell.errors == cell.attempts >= 1
+
+
+def test_a_run_that_stops_within_a_window_goes_on_in_another(
+    cells_of: Callable[..., list[Any]],
+) -> None:
+    sizes = {"policies": SHORT, "seconds": 0.05, "protocol": STANDARD}
+    (cell,) = cells_of("one", "two", "three", limits="{tokens: 5}", **sizes)
+    assert "incomplete" in cell.caveats or cell.attempts >= 3
+    (cell,) = cells_of("one", "two", "three", **sizes)
+    assert "incomplete" not in cell.caveats
+    assert cell.windows.whole.duration_s > 0

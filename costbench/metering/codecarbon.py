@@ -124,7 +124,7 @@ class _Open:
         if domain != GPUS or self._latest.figures < _FIGURES_UNTIL_MOVED:
             return None
         return MeterError(
-            "codecarbon: it counts 0 J for GPUs that NVML sees; it needs nvidia-smi on the PATH",
+            "codecarbon counts 0 J for GPUs that NVML sees; it needs nvidia-smi on the PATH",
             "second_opinion_dropped",
         )
 

@@ -47,6 +47,12 @@ class Fault:
     code: str | None = None
     domain: str | None = None
 
+    @property
+    def told(self) -> str:
+        """The message after the meter's name, where it does not begin with it."""
+        named = self.message.lower().startswith(self.meter)
+        return self.message if named else f"{self.meter}: {self.message}"
+
 
 @dataclass
 class _Task:

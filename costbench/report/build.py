@@ -18,6 +18,7 @@ from costbench.report.frontier import place_on_frontier
 from costbench.report.measured import MeasuredRun, measure_run
 from costbench.report.opinions import second_opinions
 from costbench.report.rules import attribution_facts
+from costbench.types import Device
 
 _BOOTSTRAP_SEED = 20250131
 """The same run gives the same intervals, digit by digit."""
@@ -73,6 +74,7 @@ def build_report(run: RunRecord, name: str, pricing: Pricing, view: View = View(
         comparisons=tuple(comparisons),
         skipped=tuple(SkippedGroup(**skipped) for skipped in run.meta["skipped"]),
         failed=tuple(SkippedGroup(group=group, reason=reason) for group, reason in run.failed),
+        devices=_devices(run),
         attribution=attribution_facts(measured, groups, margin),
         second_opinions=tuple(second_opinions(run)),
         notes=_notes(run),
@@ -109,6 +111,12 @@ def _prices(pricing: Pricing) -> dict[str, Any] | None:
     if pricing.book is None:
         return None
     return pricing.book.model_dump(mode="json") | {"file": pricing.file}
+
+
+def _devices(run: RunRecord) -> tuple[Device, ...]:
+    """Each GPU once, as the last session found it."""
+    every = [device for facts in run.meters.values() for each in facts for device in each.devices]
+    return tuple({device.domain: device for device in every}.values())
 
 
 def _notes(run: RunRecord) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from pydantic import Field
 from costbench.analysis.attribution import Rule
 from costbench.analysis.compare import Verdict
 from costbench.metering.window_energy import Bound
-from costbench.types import Frozen, LatencyBasis, Provenance, Quality, Role
+from costbench.types import Device, Frozen, LatencyBasis, Provenance, Quality, Role
 
 SCHEMA_VERSION = 1
 METHOD_VERSION = "2"
@@ -264,6 +264,8 @@ class Report(Frozen):
     comparisons: tuple[Comparison, ...]
     skipped: tuple[SkippedGroup, ...]
     failed: tuple[SkippedGroup, ...]
+    devices: tuple[Device, ...] = ()
+    """The GPUs that were read, as they were found; nothing was set on them."""
     attribution: AttributionFacts = AttributionFacts()
     second_opinions: tuple[SecondOpinionFacts, ...] = ()
     """By session, where there were counters of GPUs."""

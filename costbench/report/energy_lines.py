@@ -14,6 +14,7 @@ from costbench.report.contract import (
 )
 from costbench.report.sections import Section
 from costbench.report.wording import NA, bounded, estimate, number
+from costbench.types import Device
 
 Line = tuple[str, str]
 _INSTRUMENT = {
@@ -33,6 +34,7 @@ def energy_lines(report: Report) -> tuple[Line, ...]:
         return ()
     return (
         *_instruments(known),
+        *(("device", _device(device)) for device in report.devices),
         *_idle(known),
         *_neighbors(known),
         *(("second opinion", _opinion(found)) for found in report.second_opinions),
@@ -44,7 +46,7 @@ def _instruments(cells: Sequence[CellReport]) -> Iterator[Line]:
     """How far each kind of instrument may be off, for the worst of its cells."""
     by_method: dict[str, list[EnergyFacts]] = {}
     for cell in cells:
-        if cell.energy.uncertainty_cell is not None and cell.energy.method is not None:
+        if cell.energy.method is not None and cell.joules_per_attempt.value is not None:
             by_method.setdefault(cell.energy.method, []).append(cell.energy)
     for method, facts in by_method.items():
         name = _INSTRUMENT.get(method, clean(method).replace("_", " "))
@@ -58,6 +60,18 @@ def _instruments(cells: Sequence[CellReport]) -> Iterator[Line]:
                 f"±{100 * of_ratio:.1f} % of a ratio on one device (95 %, in the intervals)"
             )
         yield "instrument", text
+
+
+def _device(device: Device) -> str:
+    facts = [
+        f"{clean(device.name)} ({clean(device.domain.partition(':')[2])})",
+        device.driver and f"driver {clean(device.driver)}",
+        device.power_limit_w and f"limit {number(device.power_limit_w)} W",
+        f"counter every {number(device.update_period_s)} s"
+        if device.update_period_s
+        else "no counter",
+    ]
+    return ", ".join(fact for fact in facts if fact)
 
 
 def _idle(cells: Sequence[CellReport]) -> Iterator[Line]:
@@ -120,9 +134,10 @@ def _attribution(report: Report) -> Iterator[Line]:
         cells = ", ".join(map(clean, found.differs_in))
         text = f"windows are divided by {rule}; under another rule these stand elsewhere: {cells}"
         yield "sharing", text
+    modelled = any(cell.energy.provenance != "measured" for cell in report.cells)
     for fit in found.fits:
         yield (
-            "fit",
+            "fit of modelled joules" if modelled else "fit",
             f"{clean(fit.model)}: {number(fit.base_w)} W in any case, "
             f"{number(1e3 * fit.joules_per_token_read)} mJ a token read, "
             f"{number(1e3 * fit.joules_per_token_written)} mJ a token written "

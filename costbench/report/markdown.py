@@ -132,10 +132,11 @@ def _levels(section: Section) -> _Table:
 
 
 def _energy(section: Section) -> _Table:
-    shown = [
+    every = [
         Column(name, "", tuple(map(written, section.cells)), 0, is_text)
         for name, written, is_text in energy_columns(section)
     ]
+    shown = [column for column in every if not column.is_unknown]
     return _Table(
         title=section.place,
         header=tuple(column.name for column in shown),

@@ -195,6 +195,8 @@ def cell(
             by_domain={"cpu": 0.4 * joules * ATTEMPTS if known else None},
             quality="degraded" if known else "unavailable",
             reasons=("modelled_not_measured", "constant_ram_term"),
+            uncertainty_cell=0.8 if known else None,
+            uncertainty_ratio=1.13 if known else None,
         ),
         usd=MoneyFacts(
             provenance="assumed",
