@@ -9,13 +9,12 @@ from typing import Self
 from costbench.interfaces import Explaining, Meter, OpenMeter
 from costbench.metering.reasons import REASONS
 from costbench.metering.uncertainty import uncertainty_of
-from costbench.metering.window_energy import COUNTER, INTEGRAL
+from costbench.metering.window_energy import COUNTER, INTEGRAL, RESOLVED_UPDATES
 from costbench.types import Device, Frozen, MeterFacts, Provenance, Quality
 
 _WINDOWS_S = (30.0, 10.0, 1.0)
 _WATCHED_S, _LOOK_EVERY_S, _ENOUGH_CHANGES = 1.5, 0.005, 12
 """Long enough for two changes of the slowest counter we know: CodeCarbon's moves every 0.5 s."""
-_RESOLVED_UPDATES = 2
 MODEL_NOTE = "a model: off by 40 % and more; do not compare"
 
 
@@ -149,13 +148,12 @@ def expect(
 ) -> Expected:
     """The uncertainty of a window's joules, as far as that is known of such joules."""
     counted = method is not None and COUNTER in method
-    known = counted or method == "rapl" or (method is not None and INTEGRAL in method)
-    blurred = counted and window_s < _RESOLVED_UPDATES * (update_period_s or 0.0)
-    if provenance != "modelled" and (provenance != "measured" or not known or blurred):
-        return Expected(window_s=window_s)
+    blurred = counted and window_s < RESOLVED_UPDATES * (update_period_s or 0.0)
     found = uncertainty_of(
         method, provenance, window_s, update_period_s=update_period_s, power_covered=power_covered
     )
+    if found is None or blurred or provenance not in {"measured", "modelled"}:
+        return Expected(window_s=window_s)
     return Expected(
         window_s=window_s,
         absolute_percent=_percent(found.absolute),

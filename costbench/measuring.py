@@ -86,7 +86,7 @@ def _open_store(
 
 
 def _stored(store: Store) -> int:
-    return int(store.db.execute("SELECT COUNT(*) FROM attempts").fetchone()[0])
+    return int(store.db.execute("SELECT COUNT(*) FROM attempts WHERE round = 0").fetchone()[0])
 
 
 def _meta(plan: Plan, now: datetime.datetime) -> dict[str, Any]:

@@ -12,10 +12,16 @@ from rich.table import Table
 from costbench.doctor_meters import MODEL_NOTE, doubts, expect
 from costbench.errors import StoreError
 from costbench.metered_contract import Metered, MeteredDomain, MeteredEnergy
-from costbench.metering.quality import judge_sampler, judged_energy
+from costbench.metering.quality import judge_length, judge_sampler, judged_energy
 from costbench.metering.reasons import REASONS, quality_of
 from costbench.metering.trace import Trace, total_joules
-from costbench.metering.window_energy import Bound, GpuTrace, WindowEnergy, counter_energy
+from costbench.metering.window_energy import (
+    RESOLVED_UPDATES,
+    Bound,
+    GpuTrace,
+    WindowEnergy,
+    counter_energy,
+)
 from costbench.printable import clean
 from costbench.records import RunRecord, read_records
 from costbench.report.wording import NA, number
@@ -24,7 +30,6 @@ from costbench.types import GPU_SCOPE, Device, MeterFacts, Provenance
 
 METER, COMMAND = "meter", "command"
 """What such a run folder calls itself, and its one window."""
-_RESOLVED_UPDATES = 2
 _PIPE_WIDTH, _UUID_SHOWN = 120, 12
 _BOUNDS: dict[Bound, str] = {"exact": "", "upper": "<= ", "partial": ">= "}
 
@@ -153,9 +158,7 @@ def _cut(
     for device in facts.devices:
         if device.domain == domain:
             return judged_energy(GpuTrace.of(trace, device, run.lost(session, domain)), span)
-    return counter_energy(
-        trace.counters.get(domain), *span, facts.method, updates=_RESOLVED_UPDATES
-    )
+    return counter_energy(trace.counters.get(domain), *span, facts.method, updates=RESOLVED_UPDATES)
 
 
 def _of_the_sampler(
@@ -163,6 +166,7 @@ def _of_the_sampler(
 ) -> tuple[str, ...]:
     crashed = any(fault.code == "sampler_crashed" for fault in run.faults)
     late = judge_sampler(run.traces[session], span, period_s) if span else ()
+    late += judge_length(span[1] - span[0]) if span else ()
     return (*late, "sampler_crashed") if crashed else late
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 from costbench.errors import RequestError
@@ -33,7 +33,13 @@ class Pacing:
         self.protocol = protocol
         self._say = say
         self._begun = False
+        self._watched: frozenset[str] = frozenset()
         self._cool_c: float | None = None
+
+    def watch(self, uuids: Iterable[str]) -> None:
+        """The GPUs whose heat matters; all of the machine where the engine names none."""
+        self._watched = frozenset(f"gpu:{uuid}" for uuid in uuids)
+        self._begun = False
 
     @property
     def window_s(self) -> float:
@@ -92,8 +98,10 @@ class Pacing:
             await asyncio.sleep(_LOOK_EVERY_S)
 
     def _temperature_c(self) -> float | None:
-        """Of the hottest GPU."""
-        return max(self._sampler.latest("temperature_c").values(), default=None)
+        """Of the hottest GPU that is watched."""
+        found = self._sampler.latest("temperature_c")
+        watched = [c for domain, c in found.items() if not self._watched or domain in self._watched]
+        return max(watched, default=None)
 
 
 async def _batch_rate(cell: Cell, engine: OpenEngine, concurrency: int, max_tokens: int) -> float:
@@ -133,7 +141,6 @@ def _warm(heat: Sequence[tuple[float, float]]) -> bool:
     if not heat:
         return True
     now_s, now_c = heat[-1]
-    before = next(((t, c) for t, c in heat if t >= now_s - _STEADY_OVER_S), heat[-1])
-    if now_s <= before[0]:
-        return True
-    return (now_c - before[1]) / (now_s - before[0]) < _STEADY_C / _STEADY_OVER_S
+    earlier = [(t, c) for t, c in heat if t <= now_s - _STEADY_OVER_S] or [heat[0]]
+    then_s, then_c = earlier[-1]
+    return now_s <= then_s or (now_c - then_c) / (now_s - then_s) < _STEADY_C / _STEADY_OVER_S

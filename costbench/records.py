@@ -141,11 +141,11 @@ class RunRecord:
 
     def lost(self, session: int, domain: str) -> tuple[str, float] | None:
         """Why and from when a GPU could not be read any more; None where it was read to the end."""
-        counter = self.traces[session].counters.get(domain)
+        last_s = self.traces[session].last_reading_s(domain)
         for fault in self.faults:
             if (fault.session, fault.domain) != (session, domain) or fault.code not in LOST:
                 continue
-            if counter is None or not counter.t_s.size or counter.t_s[-1] <= fault.t_s:
+            if last_s is None or last_s <= fault.t_s:
                 return fault.code, fault.t_s
         return None
 

@@ -98,17 +98,20 @@ async def run_plan(
         store.add_meters(sampler.facts)
         pacing = Pacing(store, sampler, plan.suite.protocol, observer.waiting)
         session = _Session(store, sampler, allowance, observer, grade, pacing)
+        committing = asyncio.create_task(session.commit_now_and_then())
         try:
             if not session.nothing_left(plan.cells):
                 await pacing.idle("idle_bare", None)
             for cells in _by_model(plan):
                 try:
-                    await session.run_model(cells)
+                    await session.run_model(cells, committing)
                 except EngineError as error:
                     failed.append((cells[0].group, str(error)))
                     store.add_event("failed", str(error), cells[0].group)
                     observer.failed(cells[0].group, str(error))
         finally:
+            committing.cancel()
+            await asyncio.gather(committing, return_exceptions=True)
             with suppress(asyncio.CancelledError):
                 await asyncio.sleep(sampler.settle_s)
             session.commit()
@@ -153,6 +156,7 @@ class _Session:
         self._readings: list[Reading] = []
         self._faults: list[Fault] = []
         self._outcomes = Counter[bool]()
+        self._cell: Cell | None = None
         self.stopped_by: str | None = None
 
     @property
@@ -160,8 +164,11 @@ class _Session:
         """Whether every pass is warmed up for; else the model is, once."""
         return self._pacing.protocol.steady
 
-    async def run_model(self, cells: list[Cell]) -> None:
-        """All passes of all cells of one model; raises EngineError when it cannot be served."""
+    async def run_model(self, cells: list[Cell], committing: "asyncio.Task[None]") -> None:
+        """All passes of all cells of one model; raises EngineError when it cannot be served.
+
+        `committing` stores what is there all the while; it ends only where it cannot, by StoreError.
+        """
         passes = [(number, cell) for number, cell in self._order(cells) if self._todo(cell, number)]
         if not passes or self.stopped_by:
             return
@@ -169,15 +176,21 @@ class _Session:
         concurrency = max(cell.concurrency for cell in cells)
         async with cells[0].engine.open(cells[0].model, concurrency) as engine:
             self._note_engine(cells, engine)
+            self._pacing.watch(engine.gpu_uuids)
             whose = f"{cells[0].group}/{cells[0].model.name}"
             await self._pacing.idle("idle_context", whose)
             if not self._always_warm:
                 await self._pacing.warm_up(cells[0], engine, concurrency)
             for number, cell in passes:
                 await self._pacing.cool_down()
-                if self._always_warm:
+                if self._always_warm and not self._limit_reached():
                     await self._pacing.warm_up(cell, engine, cell.concurrency)
-                await self._run_pass(cell, number, engine)
+                if (
+                    self._limit_reached()
+                ):  # a window of nothing would make the cell's energy unknown
+                    return
+                self._cell = cell
+                await self._run_pass(cell, number, engine, committing)
                 if self.stopped_by:
                     return
             await self._pacing.idle("idle_context", whose)
@@ -215,7 +228,9 @@ class _Session:
                     },
                 )
 
-    async def _run_pass(self, cell: Cell, number: int, engine: OpenEngine) -> None:
+    async def _run_pass(
+        self, cell: Cell, number: int, engine: OpenEngine, committing: "asyncio.Task[None]"
+    ) -> None:
         todo = self._rounds(cell, number)
 
         async def work() -> None:
@@ -227,15 +242,14 @@ class _Session:
                 self._outcomes[done.error is None] += 1
 
         with self._store.window(cell.id, number, "whole"):
-            committing = asyncio.create_task(self._commit_now_and_then(cell))
             workers = [asyncio.create_task(work()) for _ in range(cell.concurrency)]
             try:
                 await _all_done(workers, beside=committing)
             finally:
-                for task in (committing, *workers):
+                for task in workers:
                     task.cancel()
-                await asyncio.gather(committing, *workers, return_exceptions=True)
-                self.commit(cell)
+                await asyncio.gather(*workers, return_exceptions=True)
+                self.commit()
         if not self.stopped_by and number == cell.sampling.samples_per_problem - 1:
             self._observer.finished(cell, self._grade(cell))
 
@@ -254,12 +268,13 @@ class _Session:
         self.stopped_by = self.stopped_by or self._allowance.reached()
         return self.stopped_by is not None
 
-    async def _commit_now_and_then(self, cell: Cell) -> None:
+    async def commit_now_and_then(self) -> None:
+        """For as long as the run lasts: what is read between passes belongs to their windows, too."""
         while True:
             await asyncio.sleep(_COMMIT_EVERY_S)
-            self.commit(cell)
+            self.commit()
 
-    def commit(self, cell: Cell | None = None) -> None:
+    def commit(self) -> None:
         """Store what is done, and the trace up to now; what cannot be stored is kept for the next try."""
         done = self._done
         readings, faults = self._sampler.drain()
@@ -272,9 +287,9 @@ class _Session:
         self._done, self._readings = [], []
         tokens = sum(call.completion.output_tokens or 0 for a in done for call in a.calls)
         self._allowance.output_tokens += tokens
-        if cell is not None and done:
+        if self._cell is not None and done:
             planned = sum(a.round_number == 0 for a in done)
-            self._observer.attempted(cell, planned, tokens)
+            self._observer.attempted(self._cell, planned, tokens)
 
 
 async def _all_done(workers: Sequence[asyncio.Task[None]], beside: asyncio.Task[None]) -> None:

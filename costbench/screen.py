@@ -53,7 +53,7 @@ def _protocol_lines(plan: Plan) -> list[str]:
     least_s = passes * around_s + protocol.idle_bare_s + 2 * models * protocol.idle_context_s
     lines = [
         f"protocol {protocol.kind}: {passes} passes in windows of {protocol.window_s:g} s or more, with "
-        f"warm-up and cooldown: {math.ceil(least_s / 60)} minutes at least"
+        f"warm-up and cooldown: {math.ceil(least_s / 60)} min at least"
     ]
     fewest = min(cell.sampling.samples_per_problem for cell in cells)
     if fewest < protocol.passes:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     Field,
@@ -191,6 +191,14 @@ class Meters(Frozen):
         if spec in ("auto", "none") or isinstance(spec, list):
             return {"use": spec}
         raise ValueError(f"expected auto, none, a list of meters or a mapping, found {spec!r}")
+
+    @model_validator(mode="after")
+    def _no_pid_for_strangers(self) -> Self:
+        if self.server_pid is not None and self.use != "auto":
+            raise ValueError(
+                "server_pid: goes with `use: auto`; else say `use: [{kind: nvml, server_pid: …}]`"
+            )
+        return self
 
 
 class Limits(Frozen):

@@ -92,10 +92,14 @@ class Resampling:
 
 
 def table_of(values: Floats, problem: Ints, sample: Ints, shape: tuple[int, int]) -> Floats:
-    """Values by problem and pass; 0 where there is no attempt, so that sums are over what there is."""
-    table = np.zeros(shape)
-    np.add.at(table, (problem, sample), values)  # a pass may hold a problem several times
-    return table
+    """Values by problem and pass; 0 where there is no attempt, so that sums are over what there is.
+
+    A pass may hold a problem several times, one more often than another: their mean stands for it.
+    """
+    table, count = np.zeros(shape), np.zeros(shape)
+    np.add.at(table, (problem, sample), values)
+    np.add.at(count, (problem, sample), 1.0)
+    return table / np.maximum(count, 1.0)
 
 
 def ratio_estimate(

@@ -31,6 +31,7 @@ _CAPPED_SHARE = 0.01
 _BELOW_IDLE, _ABOVE_LIMIT = 0.8, 1.05
 _CLOCK_STEP_S = 0.5
 _FREE_MIB = 1024.0
+_LOW_RESOLUTION_S, _UNRELIABLE_S = 10.0, 2.0
 _SHARED = frozenset({"mig", "shared_gpu"})
 
 
@@ -45,8 +46,11 @@ def judged_energy(
     codes = judge_gpu(gpu, window, found, idle_w)
     if found.joules is None or "vgpu_unproven" in codes:
         return WindowEnergy(None, found.method, reasons=codes)
-    shared = found.bound == "exact" and not _SHARED.isdisjoint(codes)
-    return replace(found, bound="upper" if shared else found.bound, reasons=codes)
+    if _SHARED.isdisjoint(codes):
+        return replace(found, reasons=codes)
+    if found.bound == "partial":  # part of it, and others' in it: a bound of nothing
+        return WindowEnergy(None, found.method, reasons=codes)
+    return replace(found, bound="upper", reasons=codes)
 
 
 def judge_gpu(
@@ -86,6 +90,13 @@ def judge_sampler(
     if wall.size and np.ptp(wall) > _CLOCK_STEP_S:
         codes.append("clock_step")
     return tuple(dict.fromkeys(codes))
+
+
+def judge_length(seconds: float) -> tuple[str, ...]:
+    """Whether windows are long enough in all."""
+    if seconds >= _LOW_RESOLUTION_S:
+        return ()
+    return ("unreliable_window",) if seconds < _UNRELIABLE_S else ("low_resolution",)
 
 
 def judge_repeats(joules_per_token: Sequence[float]) -> tuple[str, ...]:

@@ -6,10 +6,9 @@ nothing ever becomes a 0. What decides each of them: docs/measurement.md.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import get_args
 
 from costbench.types import Quality
-
-WORST_LAST: tuple[Quality, ...] = ("ok", "degraded", "unreliable", "failed", "unavailable")
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,9 @@ REASONS: Mapping[str, Reason] = {
         "unavailable", "the meter did not cover every window: energy is not known"
     ),
     "not_rank_zero": Reason(
-        "unavailable", "of several processes on one machine only local rank 0 measures"
+        "unavailable",
+        "of several processes on one machine only local rank 0 measures",
+        "its run folder has the joules",
     ),
     "rapl_absent": Reason(
         "unavailable",
@@ -111,7 +112,7 @@ REASONS: Mapping[str, Reason] = {
         "unreliable", "the counter moved less than 20 times in a window", "longer windows"
     ),
     "unreliable_window": Reason(
-        "unreliable", "windows under 2 s: energy is unreliable", "protocol: standard"
+        "unreliable", "windows under 2 s in all: energy is unreliable", "protocol: standard"
     ),
     "sampler_stalled": Reason(
         "unreliable",
@@ -153,7 +154,9 @@ REASONS: Mapping[str, Reason] = {
     "some_updates": Reason(
         "degraded", "the counter moved less than 100 times in a window", "longer windows"
     ),
-    "low_resolution": Reason("degraded", "windows under 10 s: energy is coarse", "longer windows"),
+    "low_resolution": Reason(
+        "degraded", "windows under 10 s in all: energy is coarse", "longer windows"
+    ),
     "sampler_late": Reason("degraded", "the sampler was late by more than two updates"),
     "power_capped": Reason(
         "degraded", "the GPU ran at its power cap for part of a window: normal under full load"
@@ -210,4 +213,4 @@ REASONS: Mapping[str, Reason] = {
 def quality_of(codes: Iterable[str]) -> Quality:
     """The verdict on joules with these doubts: that of the worst; a stranger's code counts as degraded."""
     found = [REASONS[code].quality if code in REASONS else "degraded" for code in codes]
-    return max(found, key=WORST_LAST.index, default="ok")
+    return max(found, key=get_args(Quality).index, default="ok")

@@ -103,6 +103,12 @@ class Trace:
     gauges: Mapping[tuple[str, str], Samples]
     """By domain and quantity."""
 
+    def last_reading_s(self, domain: str) -> float | None:
+        """When anything was last read of a domain; None for never."""
+        mine = [samples.t_s for (name, _), samples in self.gauges.items() if name == domain]
+        mine += [self.counters[domain].t_s] if domain in self.counters else []
+        return max((float(t_s[-1]) for t_s in mine if t_s.size), default=None)
+
     def gauge(self, domain: str, quantity: str) -> Samples:
         """Readings of one quantity; empty where there are none."""
         return self.gauges.get((domain, quantity), NOTHING)

@@ -55,14 +55,16 @@ def uncertainty_of(
     *,
     update_period_s: float | None = None,
     power_covered: bool = True,
-) -> Uncertainty:
-    """The budget of one window of `duration_s`, by how its joules came about."""
+) -> Uncertainty | None:
+    """The budget of one window of `duration_s` by how its joules came about; None for a counter unknown."""
     if provenance != "measured":
         return Uncertainty.of_model()
     if method == "rapl":
         return Uncertainty(_RAPL_SENSOR, _RAPL_WINDOW)
+    if method is None or not {COUNTER, INTEGRAL}.intersection(method.split("+")):
+        return None
     length_s = max(duration_s, 1e-3)
-    if method is not None and INTEGRAL in method and COUNTER not in method:
+    if COUNTER not in method:
         edges = _AVERAGE_S / length_s if power_covered else _PARTIAL_ROOT_S / math.sqrt(length_s)
     else:
         edges = _INTERPOLATED_S * (update_period_s or _UPDATE_PERIOD_S) / length_s

@@ -17,7 +17,7 @@ _LONGEST_POWER_GAP_S, _POWER_ALL_THE_TIME_S = 1.0, 0.3
 _STUCK_UPDATES = 5
 _LONGEST_BRIDGE_S = 2.0
 _JUMP = 1.2
-_RESOLVED_UPDATES = 2
+RESOLVED_UPDATES = 2
 LOST = ("gpu_lost", "driver_gone")
 
 
@@ -63,7 +63,7 @@ def window_energy(gpu: GpuTrace, start_s: float, end_s: float) -> WindowEnergy:
     bridges a reset of up to 2 s. After a loss only what was read before it is given, as a partial figure.
     """
     if gpu.lost is not None and gpu.lost[1] < end_s:
-        return _until_lost(gpu, start_s, gpu.lost)
+        return _until_lost(gpu, (start_s, end_s), gpu.lost[0])
     if gpu.counter is None or gpu.device.update_period_s is None:
         return _integrated(gpu, start_s, end_s, "power_integral")
     resets = _resets(gpu, gpu.counter, start_s, end_s)
@@ -71,7 +71,7 @@ def window_energy(gpu: GpuTrace, start_s: float, end_s: float) -> WindowEnergy:
         return _around(gpu, gpu.counter, resets, (start_s, end_s))
     if _stood_still(gpu, gpu.counter, start_s, end_s):
         return _integrated(gpu, start_s, end_s, "counter_stuck")
-    return counter_energy(gpu.counter, start_s, end_s, COUNTER, updates=_RESOLVED_UPDATES)
+    return counter_energy(gpu.counter, start_s, end_s, COUNTER, updates=RESOLVED_UPDATES)
 
 
 def counter_energy(
@@ -101,14 +101,15 @@ def _integrated(gpu: GpuTrace, start_s: float, end_s: float, reason: str) -> Win
     return WindowEnergy(joules, INTEGRAL, reasons=(reason,))
 
 
-def _until_lost(gpu: GpuTrace, start_s: float, lost: tuple[str, float]) -> WindowEnergy:
+def _until_lost(gpu: GpuTrace, window: tuple[float, float], code: str) -> WindowEnergy:
     """What was counted before; nothing is extrapolated."""
-    code, _ = lost
+    start_s, end_s = window
     if gpu.counter is not None:
-        joules, method = gpu.counter.energy(start_s, float(gpu.counter.t_s[-1])), COUNTER
+        last_s = min(end_s, float(gpu.counter.t_s[-1]))
+        joules, method = gpu.counter.energy(start_s, last_s), COUNTER
     elif gpu.power.t_s.size:
         shift_s = (gpu.device.power_window_s or 0.0) / 2
-        last_s = float(gpu.power.t_s[-1]) - shift_s
+        last_s = min(end_s, float(gpu.power.t_s[-1]) - shift_s)
         joules, method = power_integral(gpu, start_s, last_s), INTEGRAL
     else:
         joules, method = None, INTEGRAL
@@ -154,11 +155,11 @@ def _around(
         bridged = power_integral(gpu, *bridge_s) if back_s - gone_s <= _LONGEST_BRIDGE_S else None
         piece = _piece(counter, begin_s, gone_s)
         if piece is None or bridged is None:
-            return WindowEnergy(None, reasons=("counter_reset",))
+            return WindowEnergy(None, reasons=("counter_reset", "energy_uncovered"))
         total, begin_s = total + piece + bridged, back_s
     last = _piece(counter, begin_s, window[1])
     if last is None or total + last <= 0:
-        return WindowEnergy(None, reasons=("counter_reset",))
+        return WindowEnergy(None, reasons=("counter_reset", "energy_uncovered"))
     return WindowEnergy(total + last, f"{COUNTER}+{INTEGRAL}", reasons=("counter_reset",))
 
 

@@ -12,7 +12,8 @@ from costbench.records import CellRecord, RunRecord
 from costbench.report.cells import cell_report
 from costbench.report.comparisons import compare_cells
 from costbench.report.contract import CellReport, Report, SkippedGroup
-from costbench.report.energy import WindowKind, gpu_uuids, protocol_of
+from costbench.report.cuts import gpu_uuids
+from costbench.report.energy import WindowKind, protocol_of
 from costbench.report.figures import CellFigures, PricedCell
 from costbench.report.frontier import place_on_frontier
 from costbench.report.measured import MeasuredRun, measure_run

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from costbench.metering.quality import judge_length
 from costbench.metering.reasons import REASONS, quality_of
 from costbench.protocol import Protocol
 from costbench.records import ERROR, TRUNCATED, UNGRADED, CellRecord
 from costbench.report.energy import CellEnergy
 
-_LOW_RESOLUTION_S, _UNRELIABLE_S = 10.0, 2.0
 _NEARLY = 0.99
 _MANY_UNGRADED, _MANY_TRUNCATED = 0.01, 0.10
 _FEW_PROBLEMS = 30
@@ -41,7 +41,11 @@ def energy_reasons(energy: CellEnergy, record: CellRecord, protocol: Protocol) -
     resumed = ("resumed",) if energy.sessions > 1 else ()
     if energy.joules is None:
         return (*(energy.reasons or ("energy_uncovered",)), *resumed)
-    codes = [*_protocol(energy, record, protocol), *energy.reasons, *_short(energy), *record.events]
+    length_s = sum(each.cut.duration_s for each in energy.stretches)
+    codes = [*_protocol(energy, record, protocol), *energy.reasons, *judge_length(length_s)]
+    codes += record.events
+    if not _mostly_constant(energy):
+        codes = [code for code in codes if code != "constant_ram_term"]
     return tuple(dict.fromkeys((*codes, *resumed)))
 
 
@@ -53,11 +57,10 @@ def unknown_energy(energy: CellEnergy) -> tuple[str, ...]:
     return tuple(severe) or ("energy_uncovered",)
 
 
-def _short(energy: CellEnergy) -> tuple[str, ...]:
-    duration_s = sum(each.cut.duration_s for each in energy.stretches)
-    if duration_s >= _LOW_RESOLUTION_S:
-        return ()
-    return ("unreliable_window",) if duration_s < _UNRELIABLE_S else ("low_resolution",)
+def _mostly_constant(energy: CellEnergy) -> bool:
+    """Whether CodeCarbon's constant for memory is most of what it says."""
+    ram, total = energy.by_domain.get("ram"), energy.joules
+    return ram is None or total is None or ram > total / 2
 
 
 def _protocol(energy: CellEnergy, record: CellRecord, protocol: Protocol) -> Iterator[str]:

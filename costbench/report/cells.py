@@ -138,7 +138,7 @@ def _windows(stretches: Sequence[Stretch]) -> WindowFacts:
     return WindowFacts(
         joules=joules,
         duration_s=sum(each.cut.duration_s for each in stretches),
-        output_tokens=sum(each.output_tokens for each in stretches),
+        output_tokens=total_joules({str(n): s.output_tokens for n, s in enumerate(stretches)}),
     )
 
 

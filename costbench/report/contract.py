@@ -58,6 +58,7 @@ class EnergyFacts(Frozen):
     method: str | None
     scope: str | None
     by_domain: dict[str, float | None]
+    """In the windows that count: in steady parts less than attempts' joules, which cover whole passes."""
     quality: Quality
     reasons: tuple[str, ...]
     bound: Bound = "exact"
@@ -219,6 +220,8 @@ class Fit(Frozen):
     residual: float
     """Root mean square of what the fit misses, as a share of the mean window."""
     windows: int
+    provenance: Provenance
+    """Of the joules it was fitted to."""
 
 
 class AttributionFacts(Frozen):
@@ -227,7 +230,9 @@ class AttributionFacts(Frozen):
     rule: Rule = "output_tokens"
     fits: tuple[Fit, ...] = ()
     ranking: Literal["same", "differs"] | None = None
-    """Order of cells and verdicts by joules per correct under the three rules; None: nothing to rank."""
+    """Order of cells and verdicts by joules per correct under `rules`; None: nothing to rank."""
+    rules: tuple[Rule, ...] = ()
+    """Those that could be compared: phase_weighted needs a fit."""
     differs_in: tuple[str, ...] = ()
     """Cells with another place or verdict under another rule."""
 

@@ -1,8 +1,8 @@
 """Windows cut out of the trace: joules by domain, with every doubt about them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from costbench.metering.quality import judge_sampler, judged_energy
 from costbench.metering.reasons import REASONS
@@ -19,9 +19,7 @@ from costbench.types import GPU_SCOPE, Device, MeterFacts, Provenance
 
 Span = tuple[float, float]
 
-_STRONGEST_FIRST: tuple[Provenance, ...] = (
-    "measured", "attributed", "modelled", "assumed", "imported", "unavailable",
-)  # fmt: skip
+_STRONGEST_FIRST: tuple[Provenance, ...] = get_args(Provenance)
 _OTHER_PERIOD_S = 0.5
 
 
@@ -56,8 +54,7 @@ class Cut:
     @property
     def bound(self) -> Bound:
         """The loosest of its domains'."""
-        bounds = {found.bound for found in self.by_domain.values()}
-        return "partial" if "partial" in bounds else "upper" if "upper" in bounds else "exact"
+        return loosest(found.bound for found in self.by_domain.values())
 
     @property
     def method(self) -> str | None:
@@ -75,7 +72,9 @@ class Cutter:
         chosen = run.meta["suite"].get("meters")
         self._gpus: Any = chosen.get("gpus", "engine") if isinstance(chosen, dict) else "engine"
 
-    def cut(self, session: int, span: Span, idle_w: dict[str, float] | None = None) -> Cut:
+    def cut(
+        self, session: int, span: Span, idle_w: Mapping[str, float | None] | None = None
+    ) -> Cut:
         """One window; `idle_w` is bare idle power by domain, to tell what is plausible."""
         meter = self._meter(session)
         if meter is None:
@@ -117,7 +116,7 @@ class Cutter:
         return tuple(dict.fromkeys(named)) or ("no_meter",)
 
     def _cut_gpus(
-        self, session: int, span: Span, meter: MeterFacts, idle_w: dict[str, float]
+        self, session: int, span: Span, meter: MeterFacts, idle_w: Mapping[str, float | None]
     ) -> Cut:
         devices = {device.domain: device for device in meter.devices}
         energies: dict[str, WindowEnergy] = {}
@@ -157,6 +156,12 @@ class Cutter:
         )
         found = [code for each in energies.values() for code in each.reasons]
         return tuple(dict.fromkeys([*found, *more, *(["sampler_crashed"] if crashed else [])]))
+
+
+def loosest(bounds: Iterable[Bound]) -> Bound:
+    """Of several: part is missing, else others' is in it, else exact."""
+    found = set(bounds)
+    return "partial" if "partial" in found else "upper" if "upper" in found else "exact"
 
 
 def gpu_uuids(run: RunRecord, record: CellRecord) -> dict[int, tuple[str, ...]]:

@@ -1,5 +1,6 @@
 """The energy of a cell: its windows cut out of the trace, whole and steady, beside idle power."""
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,19 +11,20 @@ from numpy.typing import NDArray
 
 from costbench.analysis.steady import share_inside, steady_span
 from costbench.metering.quality import judge_repeats
+from costbench.metering.reasons import quality_of
 from costbench.metering.trace import total_joules
 from costbench.metering.uncertainty import Uncertainty, uncertainty_of
 from costbench.metering.window_energy import Bound
 from costbench.protocol import Protocol
 from costbench.records import CellRecord, IdleWindow, RunRecord, Window
-from costbench.report.cuts import Cut, Cutter, gpu_uuids, weakest
+from costbench.report.cuts import Cut, Cutter, loosest, weakest
 from costbench.types import Provenance
-
-__all__ = ["CellEnergy", "IdlePower", "gpu_uuids", "measure_cell"]
 
 Floats = NDArray[np.float64]
 WindowKind = Literal["whole", "steady"]
 _DRIFT_W, _DRIFT_SHARE = 3.0, 0.05
+_SHORT = frozenset({"few_updates", "some_updates"})
+"""Idling is even: a short look at it is enough."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,9 @@ class Stretch:
     """One window as it counts: its joules and seconds, scaled to all the tokens of its pass."""
 
     cut: Cut
-    output_tokens: float
-    """Written inside."""
+    output_tokens: float | None
+    """Written inside; None where an engine did not count."""
+    pass_number: int
     scale: float = 1.0
     """Tokens of the whole pass per token written inside: 1 for a whole window."""
 
@@ -101,8 +104,7 @@ class CellEnergy:
     @property
     def bound(self) -> Bound:
         """The loosest of all windows'."""
-        bounds = {each.cut.bound for each in self.stretches}
-        return "partial" if "partial" in bounds else "upper" if "upper" in bounds else "exact"
+        return loosest(each.cut.bound for each in self.stretches)
 
     @property
     def by_domain(self) -> dict[str, float | None]:
@@ -116,13 +118,17 @@ class CellEnergy:
 
     @property
     def provenance(self) -> Provenance:
-        """The weakest of all windows'."""
+        """The weakest of all windows'; what is not known was not measured."""
+        if self.joules is None and self.at_least is None:
+            return "unavailable"
         meters = [each.cut.meter for each in self.stretches]
         return weakest([meter.provenance if meter else "unavailable" for meter in meters])
 
     @property
     def method(self) -> str | None:
-        """How the joules were read."""
+        """How the joules were read; None where they are not known."""
+        if self.joules is None and self.at_least is None:
+            return None
         return _common([each.cut.method for each in self.stretches])
 
     @property
@@ -168,12 +174,12 @@ class CellEnergy:
     def _repeats(self) -> tuple[str, ...]:
         if self.provenance != "measured":
             return ()
-        per_token = [
-            each.cut.joules / each.output_tokens
-            for each in self.stretches
-            if each.cut.joules is not None and each.output_tokens > 0
-        ]
-        return judge_repeats(per_token)
+        spent: dict[int, float] = defaultdict(float)
+        tokens: dict[int, float] = defaultdict(float)
+        for each in self.stretches:  # an interrupted pass has several
+            spent[each.pass_number] += np.nan if each.cut.joules is None else each.cut.joules
+            tokens[each.pass_number] += each.output_tokens or 0.0
+        return judge_repeats([spent[n] / tokens[n] for n in spent if tokens[n] > 0])
 
     def _baseline(self) -> tuple[str, ...]:
         return ("baseline_drift",) if self.idle.drifted else ()
@@ -204,8 +210,8 @@ def protocol_of(run: RunRecord) -> Protocol:
 
 
 def _whole(record: CellRecord, window: Window, cut: Callable[..., Cut]) -> Stretch:
-    tokens = record.columns["output_tokens"][_inside(record, window)]
-    return Stretch(cut(window, (window.start_s, window.end_s)), float(np.nansum(tokens)))
+    tokens = _sum(record.columns["output_tokens"][_inside(record, window)])
+    return Stretch(cut(window, (window.start_s, window.end_s)), tokens, window.pass_number)
 
 
 def _steady(
@@ -221,10 +227,10 @@ def _steady(
             return None
         begun = np.where(np.isnan(begun), column["started_s"], begun)
         tokens = column["output_tokens"]
-        inside = float(np.nansum(tokens * share_inside(begun, ended, span)))
-        if inside <= 0:
+        inside, all_of_them = _sum(tokens * share_inside(begun, ended, span)), _sum(tokens)
+        if not inside or all_of_them is None:
             return None
-        found.append(Stretch(cut(window, span), inside, float(np.nansum(tokens)) / inside))
+        found.append(Stretch(cut(window, span), inside, window.pass_number, all_of_them / inside))
     return tuple(found) or None
 
 
@@ -234,21 +240,21 @@ def _inside(record: CellRecord, window: Window) -> NDArray[np.bool_]:
     return np.asarray(same_session & (record.columns["sample"] == window.pass_number))
 
 
-def _bare_by_domain(run: RunRecord, cutter: Cutter, session: int) -> dict[str, float]:
+def _bare_by_domain(run: RunRecord, cutter: Cutter, session: int) -> dict[str, float | None]:
     """Watts of each domain before a model was loaded; nothing where our own process was on it already."""
     window = next((w for w in run.idle if w.session == session and w.phase == "idle_bare"), None)
     if window is None:
         return {}
     for device in cutter.devices(session):
-        own = cutter.gpu(session, device).gauges.get("own_processes")
-        if own is not None and own.inside(window.start_s, window.end_s).any():
-            return {}
-    watts = _watts(cutter, window)
-    return {domain: w for domain, w in watts.items() if w is not None}
+        for whose in ("own_processes", "unknown_processes"):  # unknown: hidden, and maybe our own
+            there = cutter.gpu(session, device).gauges.get(whose)
+            if there is not None and there.inside(window.start_s, window.end_s).any():
+                return {}
+    return _watts(cutter, window)
 
 
 def _idle_power(
-    run: RunRecord, record: CellRecord, cutter: Cutter, bare: dict[int, dict[str, float]]
+    run: RunRecord, record: CellRecord, cutter: Cutter, bare: dict[int, dict[str, float | None]]
 ) -> IdlePower:
     """From the last session that worked on the cell."""
     if not record.windows:
@@ -259,19 +265,23 @@ def _idle_power(
     before = [w for w in context if w.end_s <= last.start_s]
     after = [w for w in context if w.start_s >= last.end_s]
     return IdlePower(
-        bare_w=sum(bare[last.session].values()) if bare[last.session] else None,
+        bare_w=total_joules(bare[last.session]),
         context_before_w=total_joules(_watts(cutter, before[-1])) if before else None,
         context_after_w=total_joules(_watts(cutter, after[0])) if after else None,
     )
 
 
 def _watts(cutter: Cutter, window: IdleWindow) -> dict[str, float | None]:
+    """By domain; None where its joules are partial, others' or otherwise not to be relied on."""
     length_s = window.end_s - window.start_s
     found = cutter.cut(window.session, (window.start_s, window.end_s))
-    return {
-        domain: None if joules is None else joules / length_s
-        for domain, joules in _joules_of(found).items()
-    }
+    watts: dict[str, float | None] = {}
+    for domain, energy in found.by_domain.items():
+        doubts = [code for code in energy.reasons if code not in _SHORT]
+        usable = energy.bound == "exact" and quality_of(doubts) in {"ok", "degraded"}
+        known = usable and energy.joules is not None
+        watts[domain] = (energy.joules or 0.0) / length_s if known else None
+    return watts
 
 
 def _joules_of(cut: Cut) -> dict[str, float | None]:
@@ -279,10 +289,17 @@ def _joules_of(cut: Cut) -> dict[str, float | None]:
 
 
 def _sum_domains(windows: list[dict[str, float | None]]) -> dict[str, float | None]:
+    """Over the windows that have it: a resumed run may have moved to another GPU."""
     names = dict.fromkeys(name for window in windows for name in window)
     return {
-        name: total_joules({str(at): w.get(name) for at, w in enumerate(windows)}) for name in names
+        name: total_joules({str(at): w[name] for at, w in enumerate(windows) if name in w})
+        for name in names
     }
+
+
+def _sum(values: Floats) -> float | None:
+    """None where any is not known; an attempt without a call has 0."""
+    return None if np.isnan(values).any() else float(values.sum())
 
 
 def _scaled(joules: float | None, scale: float) -> float:

@@ -52,6 +52,8 @@ def _instruments(cells: Sequence[CellReport]) -> Iterator[Line]:
         name = _INSTRUMENT.get(method, clean(method).replace("_", " "))
         if facts[0].provenance != "measured":
             text = f"{name}, not measured; off by 40 % and more, do not compare cells by it"
+        elif any(each.uncertainty_cell is None for each in facts):
+            text = f"{name}; how far they may be off is not known"
         else:
             of_cell = max(each.uncertainty_cell or 0.0 for each in facts)
             of_ratio = max(each.uncertainty_ratio or 0.0 for each in facts)
@@ -128,16 +130,15 @@ def _attribution(report: Report) -> Iterator[Line]:
         yield (
             "sharing",
             f"windows are divided by {rule}; order and verdicts by joules per correct are the same under "
-            "every rule",
+            + ", ".join(each.replace("_", " ") for each in found.rules),
         )
     else:
         cells = ", ".join(map(clean, found.differs_in))
         text = f"windows are divided by {rule}; under another rule these stand elsewhere: {cells}"
         yield "sharing", text
-    modelled = any(cell.energy.provenance != "measured" for cell in report.cells)
     for fit in found.fits:
         yield (
-            "fit of modelled joules" if modelled else "fit",
+            "fit" if fit.provenance == "measured" else f"fit of {fit.provenance} joules",
             f"{clean(fit.model)}: {number(fit.base_w)} W in any case, "
             f"{number(1e3 * fit.joules_per_token_read)} mJ a token read, "
             f"{number(1e3 * fit.joules_per_token_written)} mJ a token written "
@@ -156,7 +157,11 @@ def energy_columns(section: Section) -> tuple[tuple[str, Callable[[CellReport], 
         ("steady parts, s", lambda cell: number(_steady(cell, "duration_s")), False),
         ("J", lambda cell: number(_steady(cell, "joules")), False),
         ("mean W", lambda cell: number(cell.mean_power_w), False),
-        ("J / correct", lambda cell: estimate(cell.joules_per_correct), False),
+        (
+            "J / correct",
+            lambda cell: bounded(estimate(cell.joules_per_correct), cell.energy.bound),
+            False,
+        ),
         ("beyond loaded idle", lambda cell: estimate(cell.net_context_joules_per_correct), False),
         ("beyond bare idle", lambda cell: estimate(cell.net_bare_joules_per_correct), False),
         ("doubts", lambda cell: ", ".join(cell.energy.reasons).replace("_", " "), True),

@@ -195,7 +195,8 @@ class CellFigures:
         found = self.energy.uncertainty
         if found is None:
             return None
-        shared = self.resampling.noise(found.common, f"device {self.energy.scope}")
+        instrument = f"{self.energy.scope} of {sorted(self.energy.by_domain)}"
+        shared = self.resampling.noise(found.common, instrument)
         return shared * self.resampling.noise(found.window, key)
 
     def accuracy(self) -> Estimate:

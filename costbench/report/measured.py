@@ -108,7 +108,8 @@ def _fits(run: RunRecord, energies: dict[str, CellEnergy]) -> dict[ModelKey, Pha
     rows: dict[ModelKey, list[tuple[float, float, float, float]]] = defaultdict(list)
     for record in run.cells:
         energy = energies[record.id]
-        if quality_of(energy.reasons) not in {"ok", "degraded"}:
+        reasons = energy_reasons(energy, record, protocol_of(run))
+        if quality_of(reasons) not in {"ok", "degraded"}:
             continue
         read, written = tokens_read(record), record.columns["output_tokens"]
         for stretch in energy.whole:

@@ -8,6 +8,7 @@ import numpy as np
 from costbench.analysis.attribution import Rule
 from costbench.analysis.compare import resampled_ratio, verdict
 from costbench.report.contract import AttributionFacts, Fit
+from costbench.report.cuts import weakest
 from costbench.report.figures import CellFigures
 from costbench.report.measured import MeasuredRun, attribution_of, rules_for
 
@@ -21,6 +22,7 @@ def attribution_facts(
 ) -> AttributionFacts:
     """Order and verdicts under every rule that can be used; cells' totals are the same by construction."""
     differing: dict[str, None] = {}
+    compared: dict[Rule, None] = {}
     ranked = False
     for figures in groups:
         known = [each for each in figures if each.measured.rankable and each.energy.joules]
@@ -29,9 +31,12 @@ def attribution_facts(
             continue
         ranked = True
         own = _standing(known, margin)
-        for rule in set.intersection(*(set(rules_for(f.record, measured.fits)) for f in known)):
+        rules = [rules_for(each.record, measured.fits) for each in known]
+        for rule in [rule for rule in rules[0] if all(rule in others for others in rules)]:
+            compared[rule] = None
             other = _standing([_under(each, rule, measured) for each in known], margin)
             differing |= dict.fromkeys(name for name in own if own[name] != other[name])
+    every = [each for figures in groups for each in figures if each.energy.joules is not None]
     return AttributionFacts(
         rule=measured.rule,
         fits=tuple(
@@ -42,12 +47,19 @@ def attribution_facts(
                 joules_per_token_written=fit.decode_j,
                 residual=fit.residual,
                 windows=fit.windows,
+                provenance=weakest([f.energy.provenance for f in every if _of(f) == key]),
             )
             for key, fit in measured.fits.items()
         ),
         ranking=None if not ranked else "differs" if differing else "same",
+        rules=tuple(compared),
         differs_in=tuple(differing),
     )
+
+
+def _of(figures: CellFigures) -> tuple[str, str]:
+    """Group and model."""
+    return figures.record.spec["group"], figures.record.spec["model"]["name"]
 
 
 def _under(figures: CellFigures, rule: Rule, measured: MeasuredRun) -> CellFigures:

@@ -26,7 +26,7 @@ MEASURED = {
 }
 FIT = Fit(
     model="abacus-base", base_w=120.4, joules_per_token_read=0.002, joules_per_token_written=0.0314,
-    residual=0.0123, windows=9,
+    residual=0.0123, windows=9, provenance="measured",
 )  # fmt: skip
 
 
@@ -75,8 +75,9 @@ def test_a_model_is_not_called_good_for_anything() -> None:
     ]
 
 
-def test_cells_whose_uncertainty_is_not_known_say_nothing_of_it() -> None:
-    assert said(with_energy(MEASURED | {"uncertainty_cell": None}), "instrument") == []
+def test_an_instrument_whose_uncertainty_is_not_known_says_that_and_no_figure() -> None:
+    (line,) = said(with_energy(MEASURED | {"uncertainty_cell": None}), "instrument")
+    assert line == "the GPUs' energy counters; how far they may be off is not known"
 
 
 @pytest.mark.parametrize(
@@ -154,11 +155,11 @@ def test_a_second_opinion_is_told_beside_ours(theirs: float, used: bool, end: st
 
 
 def test_a_rule_of_sharing_that_decides_nothing_says_so() -> None:
-    facts = AttributionFacts(rule="output_tokens", ranking="same")
+    facts = AttributionFacts(rule="output_tokens", ranking="same", rules=("output_tokens", "equal"))
     report = with_energy(MEASURED, attribution=facts)
     assert said(report, "sharing") == [
         "windows are divided by output tokens; order and verdicts by joules per correct are the same "
-        "under every rule"
+        "under output tokens, equal"
     ]
     assert said(report, "fit") == []
 

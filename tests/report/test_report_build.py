@@ -433,7 +433,7 @@ def test_a_window_that_the_meter_did_not_cover_is_unknown_and_no_smaller(hand):
     (row,) = run.report().cells
     assert row.windows.whole.joules is None
     assert row.joules_per_correct.reason == "energy_uncovered"
-    assert (row.energy.provenance, row.energy.quality) == ("measured", "unavailable")
+    assert (row.energy.provenance, row.energy.quality) == ("unavailable", "unavailable")
     assert "energy_uncovered" in row.caveats
 
 
