@@ -212,7 +212,8 @@ def test_a_counter_gives_its_power_times_the_time(measured: Any) -> None:
     found = measured(*python("import time; time.sleep(0.4)"), meters=[Constant()])
     assert found.energy.joules == pytest.approx(WATTS * found.duration_s, rel=0.02)
     assert found.energy.mean_power_w == pytest.approx(WATTS, rel=0.02)
-    assert (found.energy.provenance, found.energy.quality) == ("measured", "ok")
+    assert (found.energy.provenance, found.energy.quality) == ("measured", "unreliable")
+    assert found.energy.reasons == ("unreliable_window",)  # under 2 s
     assert 10 < found.energy.uncertainty.absolute_percent < 20
 
 

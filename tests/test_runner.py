@@ -200,3 +200,16 @@ def test_a_run_that_stops_within_a_window_goes_on_in_another(
     (cell,) = cells_of("one", "two", "three", **sizes)
     assert "incomplete" not in cell.caveats
     assert cell.windows.whole.duration_s > 0
+
+
+def test_a_limit_that_is_reached_between_passes_opens_no_empty_window(
+    cells_of: Callable[..., list[Any]], tmp_path: Path
+) -> None:
+    """Nobody can say what a window of nothing used, and the cell's joules would stay unknown for ever."""
+    two = "[{kind: truncation, budget: 5}, {kind: truncation, budget: 6}]"
+    protocol = STANDARD.replace("cooldown_s: 0", "cooldown_s: 3")
+    cells_of("one", policies=two, seconds=0.05, limits="{wall_s: 2.5}", protocol=protocol)
+    (folder,) = (tmp_path / "runs").iterdir()
+    with Store.open(folder) as store:
+        query = "SELECT cell FROM windows WHERE phase = 'whole'"
+        assert len(store.db.execute(query).fetchall()) == 1

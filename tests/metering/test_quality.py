@@ -207,7 +207,8 @@ def test_energy_with_others_in_it_is_an_upper_bound():
     cases = (gpu(), gpu(reasons=("mig",)), gpu(gauges=shared))
     assert [judged_energy(each, WINDOW).bound for each in cases] == ["exact", "upper", "upper"]
     lost = judged_energy(gpu(gauges=shared, lost=("gpu_lost", 30.0)), WINDOW)
-    assert (lost.bound, lost.reasons) == ("partial", ("gpu_lost", "shared_gpu"))
+    # Part of it is missing and others' is in it: a bound of nothing.
+    assert (lost.joules, lost.reasons) == (None, ("gpu_lost", "shared_gpu"))
 
 
 def test_a_lower_bound_is_not_held_against_its_power():

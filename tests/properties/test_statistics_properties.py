@@ -276,3 +276,10 @@ def test_an_interval_is_made_of_resampled_values_themselves(values):
     assert low in values
     assert high in values
     assert low <= high
+
+
+def test_a_problem_that_came_more_often_in_a_pass_counts_no_more_than_others():
+    """A window may end within a round: then early problems were tried once more."""
+    right = np.array([1.0, 1.0, 0.0])
+    table = table_of(right, np.array([0, 0, 1]), np.array([0, 0, 0]), (2, 1))
+    assert table.tolist() == [[1.0], [0.0]]
