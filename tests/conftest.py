@@ -1,11 +1,15 @@
 """What every test can use."""
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from commands import costbench
 from small_suite import write_small_suite
+
+# In a shell's background Ctrl-C is ignored, and what is started from there would ignore it, too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 GOLDEN = Path(__file__).parent / "golden"
 

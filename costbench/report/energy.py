@@ -11,43 +11,17 @@ from numpy.typing import NDArray
 
 from costbench.analysis.steady import share_inside, steady_span
 from costbench.metering.quality import judge_repeats
-from costbench.metering.reasons import quality_of
 from costbench.metering.trace import total_joules
 from costbench.metering.uncertainty import Uncertainty, uncertainty_of
 from costbench.metering.window_energy import Bound
 from costbench.protocol import Protocol
-from costbench.records import CellRecord, IdleWindow, RunRecord, Window
+from costbench.records import CellRecord, RunRecord, Window
 from costbench.report.cuts import Cut, Cutter, loosest, weakest
+from costbench.report.idle import IdlePower, bare_watts, idle_power
 from costbench.types import Provenance
 
 Floats = NDArray[np.float64]
 WindowKind = Literal["whole", "steady"]
-_DRIFT_W, _DRIFT_SHARE = 3.0, 0.05
-_SHORT = frozenset({"few_updates", "some_updates"})
-"""Idling is even: a short look at it is enough."""
-
-
-@dataclass(frozen=True)
-class IdlePower:
-    """Watts of the headline's domains without work; None where not measured."""
-
-    bare_w: float | None = None
-    context_before_w: float | None = None
-    context_after_w: float | None = None
-
-    @property
-    def context_w(self) -> float | None:
-        """With the model loaded: the mean of before and after, or the one there is."""
-        known = [w for w in (self.context_before_w, self.context_after_w) if w is not None]
-        return sum(known) / len(known) if known else None
-
-    @property
-    def drifted(self) -> bool:
-        """Before and after differ by more than 3 W and more than 5 %."""
-        before, after = self.context_before_w, self.context_after_w
-        if before is None or after is None:
-            return False
-        return abs(after - before) > max(_DRIFT_W, _DRIFT_SHARE * before)
 
 
 @dataclass(frozen=True)
@@ -188,9 +162,7 @@ class CellEnergy:
 def measure_cell(run: RunRecord, record: CellRecord) -> CellEnergy:
     """Cut the cell's windows; each with the best meter of its session."""
     cutter = Cutter(run, record)
-    bare = {
-        window.session: _bare_by_domain(run, cutter, window.session) for window in record.windows
-    }
+    bare = {window.session: bare_watts(run, cutter, window.session) for window in record.windows}
 
     def cut(window: Window, span: tuple[float, float]) -> Cut:
         return cutter.cut(window.session, span, bare[window.session])
@@ -200,7 +172,7 @@ def measure_cell(run: RunRecord, record: CellRecord) -> CellEnergy:
     return CellEnergy(
         whole=whole,
         steady=_steady(record, protocol, cut) if protocol.steady else None,
-        idle=_idle_power(run, record, cutter, bare),
+        idle=idle_power(run, record, cutter, bare),
     )
 
 
@@ -238,50 +210,6 @@ def _inside(record: CellRecord, window: Window) -> NDArray[np.bool_]:
     """Which attempts ran in a window."""
     same_session = record.columns["session"] == window.session
     return np.asarray(same_session & (record.columns["sample"] == window.pass_number))
-
-
-def _bare_by_domain(run: RunRecord, cutter: Cutter, session: int) -> dict[str, float | None]:
-    """Watts of each domain before a model was loaded; nothing where our own process was on it already."""
-    window = next((w for w in run.idle if w.session == session and w.phase == "idle_bare"), None)
-    if window is None:
-        return {}
-    for device in cutter.devices(session):
-        for whose in ("own_processes", "unknown_processes"):  # unknown: hidden, and maybe our own
-            there = cutter.gpu(session, device).gauges.get(whose)
-            if there is not None and there.inside(window.start_s, window.end_s).any():
-                return {}
-    return _watts(cutter, window)
-
-
-def _idle_power(
-    run: RunRecord, record: CellRecord, cutter: Cutter, bare: dict[int, dict[str, float | None]]
-) -> IdlePower:
-    """From the last session that worked on the cell."""
-    if not record.windows:
-        return IdlePower()
-    last = record.windows[-1]
-    whose = f"{record.spec['group']}/{record.spec['model']['name']}"
-    context = [w for w in run.idle if w.session == last.session and w.whose == whose]
-    before = [w for w in context if w.end_s <= last.start_s]
-    after = [w for w in context if w.start_s >= last.end_s]
-    return IdlePower(
-        bare_w=total_joules(bare[last.session]),
-        context_before_w=total_joules(_watts(cutter, before[-1])) if before else None,
-        context_after_w=total_joules(_watts(cutter, after[0])) if after else None,
-    )
-
-
-def _watts(cutter: Cutter, window: IdleWindow) -> dict[str, float | None]:
-    """By domain; None where its joules are partial, others' or otherwise not to be relied on."""
-    length_s = window.end_s - window.start_s
-    found = cutter.cut(window.session, (window.start_s, window.end_s))
-    watts: dict[str, float | None] = {}
-    for domain, energy in found.by_domain.items():
-        doubts = [code for code in energy.reasons if code not in _SHORT]
-        usable = energy.bound == "exact" and quality_of(doubts) in {"ok", "degraded"}
-        known = usable and energy.joules is not None
-        watts[domain] = (energy.joules or 0.0) / length_s if known else None
-    return watts
 
 
 def _joules_of(cut: Cut) -> dict[str, float | None]:
