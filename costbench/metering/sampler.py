@@ -23,6 +23,7 @@ Values = Mapping[tuple[str, str], float | None]
 """By domain and quantity."""
 
 _ANCHOR_EVERY_S = 1.0
+_LONGEST_PAUSE_S = 0.1
 _LATE_S = 0.1
 """A pause longer than this, beyond the period that was asked for, is noted."""
 
@@ -152,20 +153,21 @@ class Sampler:
     def _poll_until_stopped(self) -> None:
         shortest = min((task.period_s for task in self._tasks), default=_ANCHOR_EVERY_S)
         last_s = time.monotonic()
-        while not self._stop.wait(self._pause()):
+        soon_s = shortest / 2  # what is due so soon shares a wake-up: they cost more than the readings
+        while not self._stop.is_set():
+            time.sleep(self._pause())  # a third cheaper than to wait for an event
             now = time.monotonic()
             if now - last_s > shortest + _LATE_S:
                 self._store([Reading(CLOCK, now, now - last_s, GAP)])
             last_s = now
             for task in self._tasks:
-                if task.due_s <= now:
+                if task.due_s <= now + soon_s:
                     task.work()
                     task.due_s = now + task.period_s
 
     def _pause(self) -> float:
-        if not self._tasks:
-            return _ANCHOR_EVERY_S
-        return max(0.001, min(task.due_s for task in self._tasks) - time.monotonic())
+        due_s = min((task.due_s for task in self._tasks), default=float("inf"))
+        return min(_LONGEST_PAUSE_S, max(0.001, due_s - time.monotonic()))
 
     def _anchor(self) -> None:
         now = time.monotonic()
