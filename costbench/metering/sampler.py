@@ -153,7 +153,9 @@ class Sampler:
     def _poll_until_stopped(self) -> None:
         shortest = min((task.period_s for task in self._tasks), default=_ANCHOR_EVERY_S)
         last_s = time.monotonic()
-        soon_s = shortest / 2  # what is due so soon shares a wake-up: they cost more than the readings
+        soon_s = (
+            shortest / 2
+        )  # what is due so soon shares a wake-up: they cost more than the readings
         while not self._stop.is_set():
             time.sleep(self._pause())  # a third cheaper than to wait for an event
             now = time.monotonic()
