@@ -47,8 +47,9 @@ class Cut:
 
     @property
     def at_least(self) -> float | None:
-        """What is known of them in any case, where the whole is not."""
-        known = [found.joules for found in self.by_domain.values() if found.joules is not None]
+        """What is known of them in any case, where the whole is not: nothing with others' energy in it."""
+        sure = [found for found in self.by_domain.values() if found.bound != "upper"]
+        known = [found.joules for found in sure if found.joules is not None]
         return sum(known) if known else None
 
     @property

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from costbench.metering.sampler import Reading
-from costbench.metering.trace import NOTHING, Samples, Series, build_trace
+from costbench.metering.trace import NOTHING, Samples, Series, build_trace, series_of
 from costbench.metering.window_energy import (
     COUNTER,
     INTEGRAL,
@@ -290,3 +290,11 @@ def test_a_window_after_a_loss_has_nothing_and_one_before_it_is_whole():
     assert (before.joules, before.bound) == (pytest.approx(true(10.0, 29.0)), "exact")
     nothing = window_energy(no_counter(power=NOTHING, lost=LOST), 10.0, 50.0)
     assert (nothing.joules, nothing.reasons) == (None, ("gpu_lost",))
+
+
+def test_a_window_that_begins_within_the_first_update_is_exact():
+    """The first value was there before it was read: half an update would be 15 J too many."""
+    polls_s = np.arange(0.05, 20.0, 0.02)
+    joules = 300.0 * 0.1 * np.floor(polls_s / 0.1)
+    series = series_of(polls_s, joules)
+    assert series.energy(0.06, 10.0) == pytest.approx(300 * 9.94, abs=1.0)

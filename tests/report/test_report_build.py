@@ -793,3 +793,21 @@ def test_a_run_that_went_on_with_another_gpu_has_the_joules_of_both(hand):
     first_s, second_s = (window.duration_s for window in run.read().cells[0].windows)
     assert row.windows.whole.joules == pytest.approx(700 * first_s + 300 * second_s)
     assert row.gpus == 1
+
+
+def test_unreliable_joules_are_neither_ranked_nor_compared(hand):
+    base, short = make_cell(passes=1), make_cell(passes=1, model="short", role="variant")
+    run = hand(base, short)
+    run.session()
+    run.work(base, 0, ALL_RIGHT, lasting_s=30.0)
+    run.work(short, 0, ALL_RIGHT, lasting_s=1.0)  # under 2 s: cheapest by far, if it counted
+    report = run.report(Pricing(BOOK, None))
+    long_row, short_row = report.cells
+    assert short_row.energy.quality == "unreliable"
+    assert short_row.joules_per_attempt.value > 0  # it keeps its figure
+    assert short_row.on_frontier["joules"].now is None
+    assert long_row.on_frontier["joules"].now is True  # and takes nobody's place
+    found = {each.metric: each for each in report.comparisons}
+    joules = found["joules_per_correct"].ratio
+    assert (joules.value, joules.reason) == (None, "unreliable_energy")
+    assert found["usd_per_correct"].ratio.value is not None
