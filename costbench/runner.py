@@ -185,9 +185,8 @@ class _Session:
                 await self._pacing.cool_down()
                 if self._always_warm and not self._limit_reached():
                     await self._pacing.warm_up(cell, engine, cell.concurrency)
-                if (
-                    self._limit_reached()
-                ):  # a window of nothing would make the cell's energy unknown
+                # A window of nothing would make the cell's energy unknown for good.
+                if self._limit_reached():
                     return
                 self._cell = cell
                 await self._run_pass(cell, number, engine, committing)

@@ -74,6 +74,6 @@ def _watts(cutter: Cutter, window: IdleWindow) -> dict[str, float | None]:
     for domain, energy in found.by_domain.items():
         doubts = [code for code in energy.reasons if code not in _SHORT]
         usable = energy.bound == "exact" and quality_of(doubts) in {"ok", "degraded"}
-        known = usable and energy.joules is not None
-        watts[domain] = (energy.joules or 0.0) / length_s if known else None
+        joules = energy.joules if usable else None
+        watts[domain] = None if joules is None else joules / length_s
     return watts
