@@ -65,7 +65,7 @@ def test_a_strangers_policy_meter_and_dataset_are_used_by_name(
     for cell in (at_once, free):
         assert cell["energy"]["provenance"] == "assumed"
         spent = cell["windows"]["whole"]
-        assert spent["joules"] == pytest.approx(65 * spent["duration_s"], rel=0.01)
+        assert spent["joules"] == pytest.approx(65 * spent["duration_s"], rel=0.05)
 
 
 def test_doctor_tries_what_strangers_installed(installed: Path, tmp_path: Path) -> None:

@@ -131,9 +131,12 @@ def series_of(t_s: Floats, joules: Floats) -> Series:
     """A series from all readings of one counter, in order of time.
 
     A counter that is updated now and then is read many times between: it changed after the last reading of
-    the old value and before the first of the new one. Where changes come evenly, their rhythm tells more.
+    the old value and before the first of the new one. Where changes come evenly, their rhythm tells more. One
+    that has moved at every reading moves more often than it is read: each value is that of its reading.
     """
     changed = np.flatnonzero(np.diff(joules) != 0) + 1
+    if changed.size == t_s.size - 1:
+        return Series(t_s, joules)
     at = _in_rhythm(t_s[changed - 1], t_s[changed])
     first_s = t_s[:1]
     if at.size >= _NEIGHBORS:  # the first value was there before it was read
