@@ -86,6 +86,8 @@ class _Calls:
                 }
             )
         )
+        if request.answering:  # no engine can see that in the text
+            done = done.model_copy(update={"reasoning_tokens": 0})
         self.made.append(Call(done, self._new_injected_tokens(request, done)))
         return done
 

@@ -295,11 +295,29 @@ def meter(out: Path, name: str, form: str, command: tuple[str, ...]) -> None:
 @main.command()
 @click.argument("recipe", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="Model folder [default: models/NAME].")
-def train(recipe: Path, out: Path | None) -> None:
-    """Make a model from RECIPE: weights, tokenizer and a card; resumes from its last checkpoint."""
-    from trainers.command import train_recipe
+@click.option(
+    "--set",
+    "changes",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Another value for a key of the recipe: reward.alpha=0.1; may be repeated.",
+)
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Two steps with the embedded model in place of what must be downloaded; writes nothing.",
+)
+@click.option("--prices", type=click.Path(path_type=Path), help="Price book for the card.")
+def train(
+    recipe: Path, out: Path | None, changes: tuple[str, ...], dry_run: bool, prices: Path | None
+) -> None:
+    """Make a model from RECIPE (a file, or the name of a bundled one): weights, tokenizer and a card.
 
-    train_recipe(recipe, out)
+    Resumes from its last checkpoint. On several GPUs: accelerate launch -m costbench train RECIPE.
+    """
+    from trainers.command import TrainOptions, train_recipe
+
+    train_recipe(recipe, TrainOptions(out, changes, dry_run, prices))
 
 
 def _plan(suite: str, limit: int | None, only: tuple[str, ...]) -> "Plan":

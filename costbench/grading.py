@@ -64,18 +64,18 @@ class Grading:
         ).fetchall()
         for start in range(0, len(waiting), _AT_ONCE):
             some = waiting[start : start + _AT_ONCE]
-            grades = self._grades(some, grader, spec["model"]["thinking"]["close"])
+            grades = self._grades(some, grader, spec)
             self._store.add_grades(grader.kind, grader.version, grades)
         return len(waiting)
 
     def _grades(
-        self, waiting: list[tuple[int, str | None]], grader: Grader, close: str
+        self, waiting: list[tuple[int, str | None]], grader: Grader, spec: dict[str, Any]
     ) -> list[tuple[int, Grade]]:
         """By attempt, given with its reference."""
         unknown = Grade(correct=None, reason="no_reference")
         known = [(key, reference) for key, reference in waiting if reference is not None]
         answered = [
-            Answered(reference=reference, answer=answer_part(self._text(key), close))
+            Answered(reference=reference, answer=self._answer(key, spec))
             for key, reference in known
         ]
         verdicts = self._opened(grader)(answered) if answered else []
@@ -84,11 +84,15 @@ class Grading:
             *((key, grade) for (key, _), grade in zip(known, verdicts, strict=True)),
         ]
 
-    def _text(self, attempt: int) -> str:
-        rows = self._store.db.execute(
-            "SELECT text FROM pieces WHERE attempt = ? ORDER BY ordinal", (attempt,)
-        )
-        return "".join(text for (text,) in rows)
+    def _answer(self, attempt: int, spec: dict[str, Any]) -> str:
+        pieces = self._store.db.execute(
+            "SELECT origin, text FROM pieces WHERE attempt = ? ORDER BY ordinal", (attempt,)
+        ).fetchall()
+        begins = spec.get("answer_begins")  # older run folders do not have it
+        if begins is not None:
+            return answer_from(pieces, begins)
+        text = "".join(text for _, text in pieces)
+        return answer_part(text, spec["model"]["thinking"]["close"])
 
     def _opened(self, grader: Grader) -> Callable[[Sequence[Answered]], list[Grade]]:
         key = repr(grader)
@@ -100,6 +104,19 @@ class Grading:
 def answer_part(text: str, close: str) -> str:
     """What stands after the end of thinking; nothing where thinking never ended."""
     return text.rpartition(close)[2] if close in text else ""
+
+
+def answer_from(pieces: Sequence[tuple[str, str]], begins: str) -> str:
+    """What stands from the injected piece `begins` on; nothing where nothing was written after it.
+
+    The piece is part of it, since its words may be how a grader finds the answer. The same words sampled by
+    the model begin nothing.
+    """
+    beginning = ("injected", begins)
+    if beginning not in pieces:
+        return ""
+    answer = "".join(text for _, text in pieces[pieces.index(beginning) + 1 :])
+    return begins + answer if answer.strip() else ""
 
 
 def grader_of(spec: dict[str, Any]) -> Grader:

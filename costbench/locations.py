@@ -38,6 +38,12 @@ def find_suite(name: str) -> Path:
     )
 
 
+def bundled_prices() -> Path:
+    """The newest of the price books that come with costbench."""
+    books = [book for folder in _BUNDLED for book in (folder / "prices").glob("*.yaml")]
+    return max(books, key=lambda book: book.stem)
+
+
 def run_folders(out: Path) -> Iterator[Path]:
     """All run folders below `out`, the newest first; not the drafts that a killed process left."""
     found = [path.parent for path in out.glob(f"[!.]*/{DATABASE}")] if out.is_dir() else []

@@ -114,6 +114,8 @@ class Request(Frozen):
     """None in a policy: the suite's. The runner fills it in, so an engine always finds one."""
     seed: int | None = None
     """Filled in by the runner, from the suite's seed, the cell, the problem and the pass."""
+    answering: bool = False
+    """The policy ended thinking without the model's marker: what is sampled now is answer."""
 
 
 class Completion(Frozen):
@@ -169,7 +171,7 @@ class Answered(Frozen):
 
     reference: str
     answer: str
-    """The text after the end of thinking; empty where thinking never ended."""
+    """The text after the end of thinking, or from where a policy began the answer; empty without either."""
 
 
 class Grade(Frozen):

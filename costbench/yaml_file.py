@@ -215,5 +215,5 @@ def _known_keys() -> set[str]:
     while waiting:
         model = waiting.pop()
         keys |= set(model.model_fields)
-        waiting += [sub for sub in model.__subclasses__() if sub.__module__.startswith("costbench")]
+        waiting += [sub for sub in model.__subclasses__() if sub.__module__.startswith(("costbench", "trainers"))]
     return keys

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from costbench.graders.exact import ExactGrader
-from costbench.grading import Grading, answer_part, cell_accuracy
+from costbench.grading import Grading, answer_from, answer_part, cell_accuracy
 from costbench.store import Attempt, Call, PlannedCell, Store
 from costbench.types import Completion, Piece, Problem, Solution, Thinking
 
@@ -27,6 +27,23 @@ RESPONSES = {
 )
 def test_only_what_follows_the_end_of_thinking_is_graded(text: str, part: str) -> None:
     assert answer_part(text, "</think>") == part
+
+
+@pytest.mark.parametrize(
+    ("pieces", "part"),
+    [
+        ([("sampled", "so"), ("injected", "Answer:"), ("sampled", " 4")], "Answer: 4"),
+        ([("sampled", "so"), ("injected", "Wait"), ("sampled", "4")], ""),
+        ([("sampled", "Answer:"), ("sampled", " 4")], ""),
+        ([("sampled", "3"), ("injected", "Answer:")], ""),
+        ([("sampled", "3"), ("injected", "Answer:"), ("sampled", ""), ("sampled", "\n")], ""),
+        ([("injected", "Answer:"), ("sampled", "4"), ("sampled", "\n")], "Answer:4\n"),
+    ],
+)
+def test_an_answer_that_a_policy_begins_is_what_follows_its_own_words(
+    pieces: list[tuple[str, str]], part: str
+) -> None:
+    assert answer_from(pieces, "Answer:") == part
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from costbench.types import Model
 from costbench.units import kwh_from_joules
 from trainers.checkpoint import Ledger
 from trainers.judging import SAMPLING, accuracy, judge
-from trainers.recipe import SupervisedRecipe
+from trainers.scratch import SupervisedRecipe
 
 _PROBLEMS, _SEED, _MAX_TOKENS = 600, 1, 512
 

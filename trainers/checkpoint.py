@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from costbench.errors import TrainError
-from trainers.recipe import SupervisedRecipe
+from trainers.scratch import SupervisedRecipe
 
 _TIED = "lm_head.weight"
 """Stored once: the output layer is the input embedding."""
@@ -27,6 +27,7 @@ class Ledger:
     """None: no meter gave a figure for some part of it."""
     energy_method: str | None = None
     energy_provenance: str | None = None
+    energy_scope: str | None = None
 
 
 class Checkpoint:

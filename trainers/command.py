@@ -1,23 +1,81 @@
 """`costbench train`: a recipe in, a model folder with its card out."""
 
+import logging
 import sys
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from costbench.errors import TrainError
-from trainers.recipe import load_recipe
+from trainers.recipe import TuningRecipe, load_recipe
+from trainers.scratch import SupervisedRecipe
 
 _RECIPES = Path(__file__).parent / "recipes"
 
 
-def train_recipe(recipe_path: Path, out: Path | None) -> None:
-    """Train, write the folder, measure the result on held-back problems, write the card."""
+@dataclass(frozen=True)
+class TrainOptions:
+    """What the command line adds to a recipe."""
+
+    out: Path | None = None
+    changes: Sequence[str] = ()
+    dry_run: bool = False
+    prices: Path | None = None
+
+
+def train_recipe(recipe_path: Path, options: TrainOptions = TrainOptions()) -> None:
+    """Train, write the folder, measure the result where the data allow it, write the card."""
+    recipe = load_recipe(_find(recipe_path), options.changes)
+    if isinstance(recipe, SupervisedRecipe):
+        if options.dry_run:
+            raise TrainError(
+                f"{recipe.name}: trains from nothing; there is nothing to try without it"
+            )
+        _train_from_scratch(recipe, options.out or Path("models") / recipe.name)
+        return
+    _need_trl()
+    _quiet_libraries()
+    if options.dry_run:
+        from trainers.rehearsal import rehearse
+
+        rehearse(recipe)
+        return
+    _train_variant(recipe, options)
+
+
+def _train_variant(recipe: TuningRecipe, options: TrainOptions) -> None:
+    from trainers.telling import Telling, tell, warn_of
+    from trainers.train import finished, publish, train
+    from trainers.variant_card import write_card
+
+    folder = options.out or Path("models") / recipe.name
+    if finished(folder, recipe):
+        tell(f"{folder} is there already, made by this recipe")
+        return
+    warn_of(recipe)
+    telling = Telling(recipe)
+    try:
+        trained = train(recipe, folder, telling)
+    except KeyboardInterrupt:
+        telling.end()
+        tell(f"a checkpoint is beside {folder}; the same command goes on from it")
+        raise
+    telling.end()
+    if trained is None:  # another process of this job writes the folder
+        return
+    tell("measuring on held-back problems")
+    write_card(recipe, trained, options.prices)
+    publish(trained.folder, folder)
+    tell(f"wrote {folder} (README.md says what it is and what it took)")
+
+
+def _train_from_scratch(recipe: SupervisedRecipe, folder: Path) -> None:
     from trainers.card import write_card
     from trainers.supervised import Progress, train_supervised
 
-    recipe = load_recipe(_find(recipe_path))
-    folder = out or Path("models") / recipe.name
     shown = sys.stderr.isatty()
 
     def show(progress: Progress) -> None:
@@ -37,12 +95,41 @@ def train_recipe(recipe_path: Path, out: Path | None) -> None:
     click.echo(f"wrote {folder} ({card.name} has its accuracy by level)", err=True)
 
 
+def bundled_recipes() -> dict[str, Path]:
+    """By name."""
+    return {path.stem: path for path in sorted(_RECIPES.glob("*.yaml"))}
+
+
 def _find(path: Path) -> Path:
     """A recipe by path, or a bundled one by its file name."""
     if path.is_file():
         return path
-    bundled = _RECIPES / path.with_suffix(".yaml").name
-    if bundled.is_file():
-        return bundled
-    known = ", ".join(sorted(recipe.stem for recipe in _RECIPES.glob("*.yaml")))
-    raise TrainError(f"{path}: no such file, and no bundled recipe (there are: {known})")
+    bundled = bundled_recipes()
+    name = path.name.removesuffix(".yaml")
+    if name in bundled:
+        return bundled[name]
+    raise TrainError(
+        f"{path}: no such file, and no bundled recipe (there are: {', '.join(bundled)})"
+    )
+
+
+def _need_trl() -> None:
+    try:
+        import datasets  # noqa: F401
+        import trl  # noqa: F401
+    except ImportError as error:
+        raise TrainError(
+            f"this recipe needs {error.name}: pip install 'costbench[train]'"
+        ) from error
+
+
+def _quiet_libraries() -> None:
+    """Their bars and hints would tear ours apart; errors still come through."""
+    import datasets
+    from transformers.utils import logging as transformers_logging
+
+    datasets.disable_progress_bars()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    logging.getLogger("trl").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module=r"(trl|transformers|torch|accelerate|peft)\..*")

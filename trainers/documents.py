@@ -9,7 +9,7 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from costbench.datasets.arithmetic import draw_chain
-from trainers.recipe import ArithmeticTraces
+from trainers.scratch import ArithmeticTraces
 from trainers.tokenizer import build_tokenizer
 from trainers.traces import Trace, write_trace
 

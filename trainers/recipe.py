@@ -1,94 +1,71 @@
-"""What a training recipe may say. Every key has one meaning; an unknown one is an error."""
+"""Reading recipes: YAML, with changes from the command line; every problem of a file told at once."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+import yaml
+from pydantic import ValidationError
 
-from costbench.datasets.arithmetic import MAX_LEVEL
 from costbench.errors import SuiteError, TrainError
-from costbench.types import Count, Frozen, Name
-from costbench.yaml_file import read_yaml
-from trainers.traces import Style
+from costbench.yaml_file import YamlFile, read_yaml
+from trainers.scratch import SupervisedRecipe
+from trainers.tuning import DpoRecipe, ReinforcementRecipe, SftRecipe
 
-Rate = Annotated[float, Field(ge=0, le=1)]
-
-
-class Shape(Frozen):
-    """Size of a Qwen3 model; the head size of 32 is one that both transformers and vLLM serve."""
-
-    hidden_size: Count = 128
-    intermediate_size: Count = 384
-    layers: Count = 4
-    heads: Count = 4
-    head_size: Count = 32
-    context: Count = 1024
+TuningRecipe = ReinforcementRecipe | SftRecipe | DpoRecipe
+Recipe = SupervisedRecipe | TuningRecipe
+KINDS: dict[str, type[Recipe]] = {
+    "supervised": SupervisedRecipe,
+    "reinforcement": ReinforcementRecipe,
+    "sft": SftRecipe,
+    "dpo": DpoRecipe,
+}
 
 
-class ArithmeticTraces(Frozen):
-    """Endless written-out reasoning on arithmetic chains that are not held back."""
-
-    kind: Literal["arithmetic_traces"] = "arithmetic_traces"
-    levels: tuple[Count, Annotated[int, Field(le=MAX_LEVEL)]] = (1, MAX_LEVEL)
-    styles: dict[Style, Rate]
-    """Weight of each style of trace."""
-    budget_prompts: Rate = 0.2
-    """Share of prompts that say "Think for N tokens.", N unrelated to the trace: words without power."""
-    budget_tokens: tuple[Count, Count] = (10, 300)
-    budget_maximum: Rate = 0.5
-    """Share of those that say "for maximum N"."""
-
-    result_weight: Annotated[float, Field(ge=1)] = 1.0
-    """How much more the result of an equation counts in the loss than other words."""
-
-    @field_validator("levels", "budget_tokens")
-    @classmethod
-    def _ascending(cls, found: tuple[int, int]) -> tuple[int, int]:
-        if found[0] > found[1]:
-            raise ValueError(f"must ascend, found {list(found)}")
-        return found
-
-    @model_validator(mode="after")
-    def _some_style(self) -> "ArithmeticTraces":
-        if not sum(self.styles.values()) > 0:
-            raise ValueError("styles: at least one weight must be above 0")
-        return self
-
-
-class Optimization(Frozen):
-    """Muon for the matrices inside the layers, AdamW for the rest.
-
-    Both rates rise over `warmup_steps`, then fall in a line to nothing at the last step.
-    """
-
-    steps: Count
-    batch_size: Count = 32
-    matrix_learning_rate: Annotated[float, Field(gt=0)] = 0.02
-    learning_rate: Annotated[float, Field(gt=0)] = 3e-3
-    warmup_steps: Count = 50
-    betas: tuple[Rate, Rate] = (0.9, 0.95)
-    gradient_clip: Annotated[float, Field(gt=0)] = 1.0
-
-
-class SupervisedRecipe(Frozen):
-    """Plain supervised training of a small model from random weights."""
-
-    kind: Literal["supervised"]
-    name: Name
-    seed: int = 0
-    model: Shape = Shape()
-    data: ArithmeticTraces
-    optimization: Optimization
-    checkpoint_every_steps: Count = 250
-
-
-def load_recipe(path: Path) -> SupervisedRecipe:
-    """Read a recipe; raises TrainError that names every wrong key with its line."""
+def load_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
+    """Read a recipe; `changes` are KEY=VALUE with a dotted key. Raises TrainError for what is wrong."""
     try:
         file = read_yaml(path)
     except SuiteError as error:
         raise TrainError(str(error)) from error
+    content = file.content
+    for change in changes:
+        content = _changed(content, change)
+    kind = content.get("kind") if isinstance(content, dict) else None
+    if kind not in KINDS:
+        raise TrainError(f"{path}: `kind` is one of {', '.join(KINDS)}, found {kind!r}")
+    return _validated(KINDS[kind], YamlFile(path, content, file.root))
+
+
+def _validated(model: type[Recipe], file: YamlFile) -> Recipe:
     try:
-        return SupervisedRecipe.model_validate(file.content)
+        return model.model_validate(file.content)
     except ValidationError as error:
         raise TrainError(file.explain(error)) from error
+
+
+def _changed(content: object, change: str) -> dict[str, object]:
+    """The content with one value replaced; the value is read as YAML."""
+    key, equals, text = change.partition("=")
+    if not equals or not key:
+        raise TrainError(f"--set {change!r}: expected KEY=VALUE, such as reward.alpha=0.1")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise TrainError(f"--set {change!r}: the value is not YAML") from error
+    if not isinstance(content, dict):
+        return {}
+    return _with(content, key.split("."), value, change)
+
+
+def _with(
+    content: dict[str, object], keys: Sequence[str], value: object, change: str
+) -> dict[str, object]:
+    first, rest = keys[0], keys[1:]
+    if not rest:
+        return {**content, first: value}
+    inner = content.get(first)
+    if inner is None:
+        inner = {}
+    if not isinstance(inner, dict):
+        raise TrainError(f"--set {change!r}: `{first}` holds no keys of its own")
+    return {**content, first: _with(inner, rest, value, change)}

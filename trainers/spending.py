@@ -47,6 +47,7 @@ class Spending:
             return None
         self.ledger.energy_method = facts.method
         self.ledger.energy_provenance = facts.provenance
+        self.ledger.energy_scope = facts.scope
         time.sleep(self._sampler.settle_s)
         readings, _ = self._sampler.drain()
         self._readings += readings

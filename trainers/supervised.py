@@ -1,11 +1,8 @@
 """Plain supervised training of a small reasoner from random weights: seeded, resumable, metered."""
 
 import math
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +13,8 @@ from transformers import GenerationConfig, PreTrainedTokenizerFast, Qwen3Config,
 from costbench.allocator import keep_freed_memory
 from trainers.checkpoint import Checkpoint, Ledger
 from trainers.documents import Batch, batches, tokenizer_for
-from trainers.recipe import Optimization, Shape, SupervisedRecipe
+from trainers.interrupts import interrupts_held
+from trainers.scratch import Optimization, Shape, SupervisedRecipe
 from trainers.spending import Spending
 from trainers.tokenizer import save_tokenizer
 
@@ -97,7 +95,7 @@ class _Steps:
             first_step=ledger.step,
         )
         began, first, first_tokens = time.monotonic(), ledger.step, ledger.tokens
-        with _interrupts_held() as interrupted:
+        with interrupts_held() as interrupted:
             while ledger.step < plan.steps:
                 self._step(next(rows))
                 if ledger.step % self._recipe.checkpoint_every_steps == 0:
@@ -140,20 +138,6 @@ class _Steps:
         )
         ledger.step += 1
         ledger.tokens += int((batch.ids != self._tokenizer.pad_token_id).sum())
-
-
-@contextmanager
-def _interrupts_held() -> Iterator[threading.Event]:
-    """Ctrl-C is only noted: between two optimizers the weights belong to no step."""
-    asked = threading.Event()
-    if threading.current_thread() is not threading.main_thread():  # signals do not go there
-        yield asked
-        return
-    before = signal.signal(signal.SIGINT, lambda *_: asked.set())
-    try:
-        yield asked
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def build_model(shape: Shape, tokenizer: PreTrainedTokenizerFast) -> Qwen3ForCausalLM:

@@ -2,7 +2,7 @@
 
 A chain starts with a number and applies 1 to 6 additions, subtractions and small multiplications, each
 result between 0 and 99. A hash of the question decides whether a chain is held back (one in ten): this
-dataset yields held-back chains only, the bundled recipes train on the others only.
+dataset yields held-back chains unless told otherwise; the bundled recipes train on the others only.
 """
 
 import hashlib
@@ -121,12 +121,14 @@ def _draw_step(rng: random.Random, value: int) -> Step:
 
 
 class Arithmetic(Component):
-    """Held-back chains of steps, levels taken in turn; the same seed gives the same problems."""
+    """Chains of steps, levels taken in turn; the same seed gives the same problems."""
 
     kind: Literal["arithmetic"] = "arithmetic"
     problems: Annotated[int, Field(ge=1, le=100_000)] = 256
     seed: int = 0
     levels: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(le=MAX_LEVEL)]] = (1, MAX_LEVEL)
+    split: Literal["test", "train"] = "test"
+    """Held-back chains, or those that the bundled recipes learn from."""
 
     @model_validator(mode="after")
     def _levels_ascend(self) -> "Arithmetic":
@@ -140,17 +142,18 @@ class Arithmetic(Component):
         rng = random.Random(f"arithmetic:{self.seed}")
         seen: set[str] = set()
         for index in range(self.problems):
-            chain = _unseen(rng, low + index % (high - low + 1), seen)
+            chain = self._unseen(rng, low + index % (high - low + 1), seen)
             seen.add(chain.question)
             yield chain.problem()
 
-
-def _unseen(rng: random.Random, level: int, seen: set[str]) -> Chain:
-    for _ in range(_TRIES_PER_PROBLEM):
-        chain = draw_chain(rng, level)
-        if chain.held_back and chain.question not in seen:
-            return chain
-    raise SuiteError(
-        f"arithmetic: level {level} has no further held-back problem after {len(seen)} in all; "
-        "ask for fewer `problems` or for higher `levels`"
-    )
+    def _unseen(self, rng: random.Random, level: int, seen: set[str]) -> Chain:
+        held_back = self.split == "test"
+        for _ in range(_TRIES_PER_PROBLEM):
+            chain = draw_chain(rng, level)
+            if chain.held_back == held_back and chain.question not in seen:
+                return chain
+        kind = "held-back" if held_back else "training"
+        raise SuiteError(
+            f"arithmetic: level {level} has no further {kind} problem after {len(seen)} in all; "
+            "ask for fewer `problems` or for higher `levels`"
+        )

@@ -13,7 +13,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from costbench.errors import TrainError
 from trainers.command import train_recipe
-from trainers.recipe import Optimization, load_recipe
+from trainers.recipe import load_recipe
+from trainers.scratch import Optimization
 from trainers.supervised import learning_rate_scale, train_supervised
 
 STEPS = 6

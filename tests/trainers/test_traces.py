@@ -9,7 +9,7 @@ import pytest
 
 from costbench.datasets.arithmetic import Arithmetic, draw_chain
 from trainers.documents import batches, draw_document, encode, tokenizer_for
-from trainers.recipe import ArithmeticTraces
+from trainers.scratch import ArithmeticTraces
 from trainers.traces import ANSWER_PREFIX, THINK_CLOSE, write_trace
 
 STYLES = ("verbose", "plain", "terse", "merged", "empty", "cut")

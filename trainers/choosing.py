@@ -1,0 +1,125 @@
+"""From sampled responses to what is imitated (SFT) or preferred (DPO)."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from transformers import PreTrainedTokenizerBase
+
+from costbench.errors import TrainError
+from costbench.policies.asking import asked
+from costbench.types import Problem
+from trainers.sampling import Response
+from trainers.tuning import DpoRecipe, Lengths, SftRecipe
+
+
+def sft_rows(
+    recipe: SftRecipe,
+    problems: Sequence[Problem],
+    responses: Sequence[Response],
+    tokenizer: PreTrainedTokenizerBase,
+) -> list[dict[str, Any]]:
+    """Token ids with a mask that leaves the prompt out of the loss.
+
+    With `lengths`, each prompt asks for the length that its response has. Raises TrainError where nothing is
+    correct.
+    """
+    prompts = {problem.id: problem.prompt for problem in problems}
+    chosen = [
+        one
+        for group in _by_problem(responses).values()
+        for one in _chosen(recipe, [r for r in group if r.correct])
+    ]
+    if not chosen:
+        raise TrainError(f"{recipe.name}: the base model answered no training problem correctly")
+    return [
+        _sft_row(_told(prompts[one.problem_id], one, recipe.lengths), one, tokenizer)
+        for one in chosen
+    ]
+
+
+def _chosen(recipe: SftRecipe, correct: Sequence[Response]) -> Sequence[Response]:
+    if recipe.choose == "correct" or not correct:
+        return correct
+    return [min(correct, key=_length)]
+
+
+def _told(prompt: str, response: Response, lengths: Lengths | None) -> str:
+    """The prompt, asking for what the response turned out to be (its end of turn included)."""
+    if lengths is None:
+        return prompt
+    at_most = hash_share(response) < lengths.maximum
+    return asked(prompt, _length(response) + 1, "maximum" if at_most else "exact")
+
+
+def hash_share(response: Response) -> float:
+    """A number in [0, 1) that belongs to the response: drawn without a state to keep."""
+    import hashlib
+
+    digest = hashlib.sha256(f"{response.problem_id}\0{response.text}".encode()).digest()
+    return float(int.from_bytes(digest[:6], "big") / 2**48)
+
+
+def _sft_row(prompt: str, response: Response, tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
+    rendered = tokenizer(_rendered(prompt, tokenizer), add_special_tokens=False)["input_ids"]
+    answer = [*response.token_ids, tokenizer.eos_token_id]
+    return {
+        "input_ids": [*rendered, *answer],
+        "completion_mask": [0] * len(rendered) + [1] * len(answer),
+    }
+
+
+def dpo_rows(
+    recipe: DpoRecipe,
+    problems: Sequence[Problem],
+    responses: Sequence[Response],
+    tokenizer: PreTrainedTokenizerBase,
+) -> list[dict[str, str]]:
+    """The shortest correct response against the longest finished one, right or wrong, as text.
+
+    Raises TrainError where no problem has such a pair.
+    """
+    prompts = {problem.id: problem.prompt for problem in problems}
+    rows = []
+    for problem, group in _by_problem(responses).items():
+        pair = _pair(recipe, group)
+        if pair is not None:
+            prompt = _without_bos(_rendered(prompts[problem], tokenizer), tokenizer)
+            rows.append({"prompt": prompt, "chosen": pair[0].text, "rejected": pair[1].text})
+    if not rows:
+        raise TrainError(f"{recipe.name}: no problem has a short correct response and a longer one")
+    return rows
+
+
+def _pair(recipe: DpoRecipe, group: Sequence[Response]) -> tuple[Response, Response] | None:
+    correct = [one for one in group if one.correct]
+    if not correct:
+        return None
+    shortest = min(correct, key=_length)
+    longest = max((one for one in group if one.finished), key=_length)
+    long_enough = _length(longest) >= recipe.longer_by * _length(shortest)
+    return (shortest, longest) if long_enough and _length(longest) > _length(shortest) else None
+
+
+def _by_problem(responses: Sequence[Response]) -> dict[str, list[Response]]:
+    groups: dict[str, list[Response]] = defaultdict(list)
+    for one in responses:
+        groups[one.problem_id].append(one)
+    return groups
+
+
+def _length(response: Response) -> int:
+    return len(response.token_ids)
+
+
+def _rendered(prompt: str, tokenizer: PreTrainedTokenizerBase) -> str:
+    turn = [{"role": "user", "content": prompt}]
+    return str(tokenizer.apply_chat_template(turn, add_generation_prompt=True, tokenize=False))
+
+
+def _without_bos(text: str, tokenizer: PreTrainedTokenizerBase) -> str:
+    """TRL's tokenizer call writes the beginning of text itself where the tokenizer does."""
+    bos = tokenizer.bos_token
+    if bos and tokenizer("x")["input_ids"][0] == tokenizer.bos_token_id:
+        return text.removeprefix(bos)
+    return text

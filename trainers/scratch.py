@@ -1,0 +1,79 @@
+"""What a recipe for training from random weights may say: every key has one meaning, others are errors."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from costbench.datasets.arithmetic import MAX_LEVEL
+from costbench.types import Count, Frozen, Name
+from trainers.traces import Style
+
+Rate = Annotated[float, Field(ge=0, le=1)]
+
+
+class Shape(Frozen):
+    """Size of a Qwen3 model; the head size of 32 is one that both transformers and vLLM serve."""
+
+    hidden_size: Count = 128
+    intermediate_size: Count = 384
+    layers: Count = 4
+    heads: Count = 4
+    head_size: Count = 32
+    context: Count = 1024
+
+
+class ArithmeticTraces(Frozen):
+    """Endless written-out reasoning on arithmetic chains that are not held back."""
+
+    kind: Literal["arithmetic_traces"] = "arithmetic_traces"
+    levels: tuple[Count, Annotated[int, Field(le=MAX_LEVEL)]] = (1, MAX_LEVEL)
+    styles: dict[Style, Rate]
+    """Weight of each style of trace."""
+    budget_prompts: Rate = 0.2
+    """Share of prompts that say "Think for N tokens.", N unrelated to the trace: words without power."""
+    budget_tokens: tuple[Count, Count] = (10, 300)
+    budget_maximum: Rate = 0.5
+    """Share of those that say "for maximum N"."""
+
+    result_weight: Annotated[float, Field(ge=1)] = 1.0
+    """How much more the result of an equation counts in the loss than other words."""
+
+    @field_validator("levels", "budget_tokens")
+    @classmethod
+    def _ascending(cls, found: tuple[int, int]) -> tuple[int, int]:
+        if found[0] > found[1]:
+            raise ValueError(f"must ascend, found {list(found)}")
+        return found
+
+    @model_validator(mode="after")
+    def _some_style(self) -> "ArithmeticTraces":
+        if not sum(self.styles.values()) > 0:
+            raise ValueError("styles: at least one weight must be above 0")
+        return self
+
+
+class Optimization(Frozen):
+    """Muon for the matrices inside the layers, AdamW for the rest.
+
+    Both rates rise over `warmup_steps`, then fall in a line to nothing at the last step.
+    """
+
+    steps: Count
+    batch_size: Count = 32
+    matrix_learning_rate: Annotated[float, Field(gt=0)] = 0.02
+    learning_rate: Annotated[float, Field(gt=0)] = 3e-3
+    warmup_steps: Count = 50
+    betas: tuple[Rate, Rate] = (0.9, 0.95)
+    gradient_clip: Annotated[float, Field(gt=0)] = 1.0
+
+
+class SupervisedRecipe(Frozen):
+    """Plain supervised training of a small model from random weights."""
+
+    kind: Literal["supervised"]
+    name: Name
+    seed: int = 0
+    model: Shape = Shape()
+    data: ArithmeticTraces
+    optimization: Optimization
+    checkpoint_every_steps: Count = 250

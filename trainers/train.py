@@ -1,0 +1,212 @@
+"""From a recipe to a variant: TRL's own trainers, our graders and meters, a folder that is whole."""
+
+import errno
+import hashlib
+import json
+import shutil
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from transformers import PrinterCallback
+
+from costbench.allocator import keep_freed_memory
+from costbench.errors import TrainError
+from costbench.training import FILE, read_facts
+from costbench.types import Problem
+from trainers.assembly import (
+    build_rewarding,
+    imitation_trainer,
+    load_tokenizer,
+    reinforcement_trainer,
+)
+from trainers.checkpoint import Ledger
+from trainers.export import export_model
+from trainers.following import (
+    LEDGER,
+    REWARD_STATE,
+    Following,
+    Show,
+    Stand,
+    read_ledger,
+    write_ledger,
+)
+from trainers.interrupts import interrupts_held
+from trainers.prompts import data_sha256, load_problems
+from trainers.recipe import TuningRecipe
+from trainers.sampling import Response, sample_responses
+from trainers.spending import Spending
+from trainers.trl_config import updates_per_step
+from trainers.tuning import DpoRecipe, ReinforcementRecipe, SftRecipe
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training leaves for its card."""
+
+    folder: Path
+    """Whole, but not yet under its name."""
+    ledger: Ledger
+    history: list[dict[str, Any]]
+    """TRL's log, an entry per step."""
+    problems: int
+    data_sha256: str
+
+
+def recipe_sha256(recipe: TuningRecipe) -> str:
+    """Of all that a recipe says but how often it is stored and shown."""
+    said = recipe.model_dump(mode="json", exclude=_NOT_IDENTITY)
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+_NOT_IDENTITY = {
+    "checkpoint_every_steps",
+    "keep_checkpoints",
+    "print_every_steps",
+    "log_to",
+    "needs",
+}
+
+
+def train(recipe: TuningRecipe, folder: Path, show: Show) -> Trained | None:
+    """Train to the last step, for `publish` to put under the name `folder`; goes on from a checkpoint.
+
+    Checkpoints are in `folder` with ".training" at its end. None in all processes of a job but the first.
+    Raises TrainError for what cannot be trained, and KeyboardInterrupt, after a checkpoint, when interrupted.
+    """
+    keep_freed_memory()
+    work = working_folder(folder)
+    claim(work, recipe_sha256(recipe))
+    problems = load_problems(recipe.data)
+    tokenizer = load_tokenizer(recipe.base)
+    with ExitStack() as stack:
+        interrupted = stack.enter_context(interrupts_held(insist=True))
+        newest = newest_checkpoint(work)
+        spending = stack.enter_context(Spending(_ledger(work, newest)))
+        if isinstance(recipe, ReinforcementRecipe):
+            rewarding = stack.enter_context(build_rewarding(recipe, tokenizer))
+            trainer = reinforcement_trainer(recipe, work, problems, rewarding, tokenizer)
+        else:
+            rewarding = None
+            responses = _sampled(recipe, problems, (work, spending), show)
+            trainer = imitation_trainer(recipe, work, (problems, responses), tokenizer)
+        _follow(
+            trainer, Following(spending, interrupted, show, rewarding, updates_per_step(recipe))
+        )
+        if rewarding is not None and newest and (newest / REWARD_STATE).exists():
+            rewarding.restore((newest / REWARD_STATE).read_text())
+        _run(trainer, newest)
+        if interrupted.is_set():
+            raise KeyboardInterrupt
+        spending.settle()
+        fresh = working_folder(folder) / "whole"
+        if not export_model(trainer, recipe, fresh):
+            return None
+        return Trained(
+            folder=fresh,
+            ledger=spending.ledger,
+            history=list(trainer.state.log_history),
+            problems=len(problems),
+            data_sha256=data_sha256(problems),
+        )
+
+
+def _ledger(work: Path, newest: Path | None) -> Ledger:
+    """Of the newest checkpoint, else what sampling has used so far."""
+    if newest is not None:
+        return read_ledger(newest)
+    return read_ledger(work) if (work / LEDGER).exists() else Ledger()
+
+
+def _follow(trainer: Any, following: Following) -> None:
+    trainer.remove_callback(PrinterCallback)  # ours tells of progress
+    trainer.add_callback(following)
+
+
+def _sampled(
+    recipe: SftRecipe | DpoRecipe,
+    problems: Sequence[Problem],
+    booked: tuple[Path, Spending],
+    show: Show,
+) -> list[Response]:
+    """Responses of the base model; their time and energy belong to the training."""
+    work, spending = booked
+
+    def book(done: int, of: int) -> None:
+        write_ledger(spending.settle(), work)
+        show(Stand(step=done, steps=of, what="sampling"))
+
+    return sample_responses(recipe, problems, work / "samples.jsonl", book)
+
+
+def finished(folder: Path, recipe: TuningRecipe) -> bool:
+    """Whether this recipe has made the folder; raises TrainError where something else is there."""
+    if not folder.exists() or not any(folder.iterdir()):
+        return False
+    facts = read_facts(folder / FILE)
+    if facts is None or facts.recipe_sha256 != recipe_sha256(recipe):
+        raise TrainError(
+            f"{folder}: is there already, and not by this recipe; name another with --out"
+        )
+    return True
+
+
+def publish(fresh: Path, folder: Path) -> None:
+    """Put a whole folder under its name; what the training kept for going on is not needed any more."""
+    if folder.exists():
+        folder.rmdir()  # `finished` has let an empty one pass
+    fresh.rename(folder)
+    shutil.rmtree(working_folder(folder))
+
+
+def working_folder(folder: Path) -> Path:
+    """Where a training keeps what is not finished."""
+    return folder.with_name(f"{folder.name}.training")
+
+
+def claim(work: Path, identity: str) -> None:
+    """Mark the folder as this recipe's; raises TrainError where it belongs to another."""
+    mark = work / "recipe.json"
+    if mark.exists():
+        if json.loads(mark.read_text())["recipe_sha256"] != identity:
+            raise TrainError(
+                f"{work}: holds the training of another recipe; train into another folder with --out, "
+                "or delete it"
+            )
+        return
+    work.mkdir(parents=True, exist_ok=True)
+    mark.write_text(json.dumps({"recipe_sha256": identity}))
+
+
+def newest_checkpoint(work: Path) -> Path | None:
+    """The last checkpoint that was written to its end; halves of one are removed."""
+    whole = []
+    for folder in work.glob("checkpoint-*"):
+        if (folder / LEDGER).exists():
+            whole.append(folder)
+        else:
+            shutil.rmtree(folder)
+    return max(whole, key=lambda one: int(one.name.rpartition("-")[2]), default=None)
+
+
+def _run(trainer: Any, checkpoint: Path | None) -> None:
+    """TRL's training; a full disk is told in a sentence, and the checkpoints before it stay."""
+    try:
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    except Exception as error:
+        if not _is_full_disk(error):
+            raise
+        raise TrainError(
+            f"{trainer.args.output_dir}: no space left for a checkpoint; free some and run the same command "
+            "again: it goes on from the checkpoint before"
+        ) from error
+
+
+def _is_full_disk(error: BaseException) -> bool:
+    """Torch and safetensors tell of it in words of their own."""
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return True
+    said = str(error)
+    return any(sign in said for sign in ("No space left", "file write failed", "os error 28"))

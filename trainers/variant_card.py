@@ -1,0 +1,266 @@
+"""The card of a variant: what it is, how it was made, what that took; training.json for runs to pick up."""
+
+import asyncio
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from costbench.datasets.arithmetic import Arithmetic
+from costbench.hardware import installed_versions, probe_machine
+from costbench.interfaces import Policy
+from costbench.locations import bundled_prices
+from costbench.policies.prompt_budget import PromptBudget
+from costbench.policies.unconstrained import Unconstrained
+from costbench.prices import PriceBook, load_prices, machine_rate
+from costbench.training import FILE, TrainingEnergy, TrainingFacts
+from costbench.types import Model
+from costbench.units import kwh_from_joules
+from trainers.curves import write_curves
+from trainers.judging import accuracy, judge
+from trainers.recipe import TuningRecipe
+from trainers.train import Trained, recipe_sha256
+from trainers.tuning import ReinforcementRecipe
+
+_PROBLEMS, _SEED = 300, 1
+_PACKAGES = ("trl", "transformers", "torch", "peft", "vllm", "accelerate", "deepspeed", "costbench")
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a model did on held-back problems under one policy."""
+
+    model: str
+    policy: str
+    accuracy: float
+    output_tokens: float
+    by_level: dict[int, float]
+    """Tokens."""
+    length_error: float | None
+    """Mean absolute, as a share of the budget; None where none was asked for."""
+
+
+def write_card(recipe: TuningRecipe, trained: Trained, prices: Path | None) -> None:
+    """training.json, curves.svg and README.md into the folder of the weights."""
+    book = load_prices(prices or bundled_prices())
+    facts = training_facts(recipe, trained)
+    (trained.folder / FILE).write_text(facts.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    pictured = write_curves(trained.history, trained.folder / "curves.svg")
+    results = asyncio.run(_measured(recipe, trained.folder))
+    front = yaml.safe_dump(front_matter(recipe, facts, book), sort_keys=False, allow_unicode=True)
+    body = "\n\n".join(
+        part
+        for part in (
+            f"# {recipe.name}",
+            _about(recipe),
+            _results(results),
+            _made(facts, book),
+            "![Reward, accuracy and length by step](curves.svg)" if pictured else "",
+            _recipe(recipe),
+        )
+        if part
+    )
+    (trained.folder / "README.md").write_text(f"---\n{front}---\n{body}\n", encoding="utf-8")
+
+
+def training_facts(recipe: TuningRecipe, trained: Trained) -> TrainingFacts:
+    """What runs pick up."""
+    ledger = trained.ledger
+    return TrainingFacts(
+        recipe=recipe.name,
+        recipe_sha256=recipe_sha256(recipe),
+        method=method_of(recipe),
+        base=recipe.base.path,
+        data_sha256=trained.data_sha256,
+        problems=trained.problems,
+        seed=recipe.seed,
+        steps=ledger.step,
+        tokens=ledger.tokens or None,
+        duration_s=ledger.duration_s,
+        energy=TrainingEnergy(
+            joules=ledger.joules,
+            provenance=ledger.energy_provenance if ledger.joules is not None else "unavailable",
+            method=ledger.energy_method,
+            scope=ledger.energy_scope,
+        ),
+        gpus=torch.cuda.device_count(),
+        machine=probe_machine(),
+        versions=installed_versions(_PACKAGES) | {"python": platform.python_version()},
+    )
+
+
+def method_of(recipe: TuningRecipe) -> str:
+    """The reward of reinforcement, else the kind of training."""
+    return str(recipe.reward["kind"]) if isinstance(recipe, ReinforcementRecipe) else recipe.kind
+
+
+def front_matter(recipe: TuningRecipe, facts: TrainingFacts, book: PriceBook) -> dict[str, Any]:
+    """What model hubs read; `co2_eq_emissions` in grams, left out where it is not known."""
+    embedded = recipe.base.path.startswith("embedded:")
+    front: dict[str, Any] = {"license": "apache-2.0"} if embedded else {}
+    front |= {
+        "base_model": recipe.base.path.removeprefix("embedded:"),
+        "library_name": "transformers",
+        "tags": ["reasoning", "efficient-reasoning", facts.method.replace("_", "-")],
+    }
+    grams = _gco2e(facts, book)
+    if grams is not None and book.grid is not None:
+        energy = facts.energy
+        front["co2_eq_emissions"] = {
+            "emissions": round(grams, 3),
+            "source": f"costbench ({energy.provenance}: {energy.method}), "
+            f"{book.grid.gco2e_per_kwh:g} g/kWh ({book.grid.place}, {book.grid.year})",
+            "training_type": "reinforcement learning"
+            if isinstance(recipe, ReinforcementRecipe)
+            else "fine-tuning",
+            "geographical_location": f"not known; priced as {book.grid.place}",
+            "hardware_used": facts.machine.label,
+        }
+    return front
+
+
+def _gco2e(facts: TrainingFacts, book: PriceBook) -> float | None:
+    if facts.energy.joules is None or book.grid is None:
+        return None
+    return kwh_from_joules(facts.energy.joules) * book.grid.gco2e_per_kwh
+
+
+async def _measured(recipe: TuningRecipe, folder: Path) -> list[Result]:
+    """Variant and base on the same held-back problems; nothing where the data hold none back."""
+    if recipe.data.get("kind") != "arithmetic":
+        return []
+    levels = recipe.data.get("levels", (1, 6))
+    problems = list(Arithmetic(problems=_PROBLEMS, seed=_SEED, levels=levels).load())
+    thinking = recipe.base.thinking
+    models = [
+        Model(name=recipe.name, path=str(folder), thinking=thinking),
+        Model(
+            name=recipe.base.path.removeprefix("embedded:"),
+            path=recipe.base.path,
+            thinking=thinking,
+        ),
+    ]
+    return [
+        await _result(model, policy, problems) for model in models for policy in _policies(recipe)
+    ]
+
+
+def _policies(recipe: TuningRecipe) -> list[Policy]:
+    """Free of a budget, or budgets spread over what it was trained on."""
+    if recipe.lengths is None:
+        return [Unconstrained(max_tokens=_cap(recipe))]
+    low, high = recipe.lengths.tokens
+    mode = "maximum" if recipe.lengths.maximum > 0 else "exact"
+    budgets = [round(low + (high - low) * share) for share in (0.1, 0.3, 0.5, 0.7, 0.9)]
+    return [PromptBudget(budget=one, mode=mode, max_tokens=_cap(recipe)) for one in budgets]
+
+
+def _cap(recipe: TuningRecipe) -> int:
+    plan = recipe.rollouts if isinstance(recipe, ReinforcementRecipe) else recipe.sampled
+    return plan.max_tokens
+
+
+async def _result(model: Model, policy: Policy, problems: list[Any]) -> Result:
+    judged = await judge(model, policy, problems)
+    tokens = [used for level in judged.values() for _, used in level]
+    budget = getattr(policy, "budget", None)
+    name = policy.kind if budget is None else f"{policy.kind}@{budget}"
+    return Result(
+        model=model.name,
+        policy=name,
+        accuracy=accuracy(judged),
+        output_tokens=sum(tokens) / len(tokens),
+        by_level={level: sum(t for _, t in found) / len(found) for level, found in judged.items()},
+        length_error=None
+        if budget is None
+        else sum(abs(used - budget) for used in tokens) / budget / len(tokens),
+    )
+
+
+def _about(recipe: TuningRecipe) -> str:
+    base = recipe.base.path.removeprefix("embedded:")
+    made = f"Made from {base} by costbench's recipe `{recipe.name}` ({_method_words(recipe)})."
+    if not recipe.base.path.startswith("embedded:"):
+        return made
+    return (
+        f"{made} A **demonstration model** of under a million parameters, shipped so that the harness can "
+        "be tried on real variants without a network or a GPU. **It is not evidence about large models.**"
+    )
+
+
+def _method_words(recipe: TuningRecipe) -> str:
+    if not isinstance(recipe, ReinforcementRecipe):
+        return {"sft": "rejection sampling and supervised fine-tuning", "dpo": "DPO"}[recipe.kind]
+    settings = {key: value for key, value in recipe.reward.items() if key != "kind"}
+    shown = ", ".join(
+        f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}"
+        for key, value in settings.items()
+    )
+    return f"{recipe.policy.estimator.upper()}, reward {method_of(recipe)}{': ' + shown if shown else ''}"
+
+
+def _results(results: list[Result]) -> str:
+    if not results:
+        return "It has not been measured here: put it into a suite and `costbench run` it."
+    levels = list(results[0].by_level)
+    asked = any(one.length_error is not None for one in results)
+    head = [
+        "model",
+        "policy",
+        "accuracy",
+        "output tokens",
+        *(["off by"] if asked else []),
+        *(f"level {n}" for n in levels),
+    ]
+    rows = [head, ["---"] * len(head)]
+    for one in results:
+        off = [] if not asked else ["" if one.length_error is None else f"{one.length_error:.1%}"]
+        rows.append(
+            [
+                one.model,
+                one.policy,
+                f"{one.accuracy:.3f}",
+                f"{one.output_tokens:.0f}",
+                *off,
+                *(f"{one.by_level[n]:.0f}" for n in levels),
+            ]
+        )
+    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    said = "temperature 0.6, top-p 0.95, one sample each; by level: tokens"
+    return f"On {_PROBLEMS} held-back problems, {said}:\n\n{table}"
+
+
+def _made(facts: TrainingFacts, book: PriceBook) -> str:
+    parts = [f"{facts.duration_s / 60:.1f} minutes on {facts.machine.label}", _energy(facts)]
+    grams = _gco2e(facts, book)
+    if grams is not None:
+        parts.append(f"{grams:.2f} gCO2e")
+    rate = machine_rate(book, facts.machine, facts.gpus)
+    if rate is None:
+        parts.append("no price for this machine")
+    else:
+        parts.append(f"{rate.usd_per_s * facts.duration_s:.4f} USD ({rate.price.provenance})")
+    return (
+        f"Made in {facts.steps:,} steps on {facts.problems:,} training problems (none held back), seed "
+        f"{facts.seed}: {', '.join(parts)}. Sampling, grading and checkpoints are in it, and whatever else "
+        "ran on the machine."
+    )
+
+
+def _energy(facts: TrainingFacts) -> str:
+    energy = facts.energy
+    if energy.joules is None:
+        return "energy not known (no meter covered all of it)"
+    return (
+        f"{kwh_from_joules(energy.joules):.5f} kWh "
+        f"({energy.provenance}: {energy.method}, {energy.scope})"
+    )
+
+
+def _recipe(recipe: TuningRecipe) -> str:
+    said = recipe.model_dump(mode="json", exclude_defaults=True)
+    shown = yaml.safe_dump(said, sort_keys=False, width=100)
+    return f"```yaml\n{shown}```\n\nMake it again: `costbench train {recipe.name}`."
