@@ -95,10 +95,13 @@ def _connect_read_only(path: Path) -> sqlite3.Connection:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """This process alone adds attempts, until it ends, however it ends.
+def locked(
+    folder: Path,
+    advice: str = "on this run; wait for it, or start a separate run with --new",
+) -> Iterator[None]:
+    """This process alone writes into the folder, until it ends, however it ends.
 
-    Raises StoreError when another one does.
+    Raises StoreError, with the advice, when another one does.
     """
     if sys.platform == "win32":
         yield
@@ -110,10 +113,7 @@ def locked(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise StoreError(
-                f"{folder}: another process is at work on this run; wait for it, "
-                "or start a separate run with --new"
-            ) from error
+            raise StoreError(f"{folder}: another process is at work {advice}") from error
         except OSError:  # a file system without locks: better without than not at all
             pass
         yield

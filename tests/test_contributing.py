@@ -1,5 +1,7 @@
 """The recipes of CONTRIBUTING, as printed there, in one real run."""
 
+import doctest
+import importlib
 import json
 import re
 import subprocess
@@ -7,6 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from trainers.naming import build_reward
 
 PAGE = (Path(__file__).parent.parent / "CONTRIBUTING.md").read_text()
 KINDS = ("dataset", "policy", "meter", "grader", "engine")
@@ -31,7 +35,7 @@ def recipe(kind: str) -> str:
     return str(block)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, "reward"])
 def test_a_recipe_is_at_most_forty_lines(kind: str) -> None:
     assert 10 < recipe(kind).count("\n") <= 40
 
@@ -62,3 +66,14 @@ def test_all_recipes_work_together_as_printed(tmp_path: Path) -> None:
             "value": None, "low": None, "high": None, "confidence": 0.95, "reason": "not_measured",
         }  # fmt: skip
     assert "last_word-1" in costbench("grade")
+
+
+def test_the_reward_of_the_page_gives_what_its_example_says_and_is_found_by_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "recipe_reward.py").write_text(recipe("reward"))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    module = importlib.import_module("recipe_reward")
+    assert doctest.testmod(module) == doctest.TestResults(failed=0, attempted=1)
+    reward = build_reward({"kind": "recipe_reward:right_and_brief", "bonus": 1.0}, limit_tokens=10)
+    assert reward.function([5, 10], [True, True]) == [1.5, 1.0]

@@ -41,7 +41,12 @@ def sft_rows(
 def _chosen(recipe: SftRecipe, correct: Sequence[Response]) -> Sequence[Response]:
     if recipe.choose == "correct" or not correct:
         return correct
-    return [min(correct, key=_length)]
+    shortest, longest = min(correct, key=_length), max(correct, key=_length)
+    if recipe.choose == "shortest_correct":
+        return [shortest]
+    halfway = (_length(shortest) + _length(longest)) / 2
+    between = min(correct, key=lambda one: abs(_length(one) - halfway))
+    return list({_length(one): one for one in (shortest, between, longest)}.values())
 
 
 def _told(prompt: str, response: Response, lengths: Lengths | None) -> str:

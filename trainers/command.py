@@ -48,11 +48,12 @@ def train_recipe(recipe_path: Path, options: TrainOptions = TrainOptions()) -> N
 
 def _train_variant(recipe: TuningRecipe, options: TrainOptions) -> None:
     from trainers.telling import Telling, tell, warn_of
-    from trainers.train import finished, publish, train
+    from trainers.train import recipe_sha256, train
     from trainers.variant_card import write_card
+    from trainers.working import finished, publish
 
     folder = options.out or Path("models") / recipe.name
-    if finished(folder, recipe):
+    if finished(folder, recipe_sha256(recipe)):
         tell(f"{folder} is there already, made by this recipe")
         return
     warn_of(recipe)

@@ -51,9 +51,8 @@ def stand_in(recipe: TuningRecipe) -> tuple[TuningRecipe, list[str]]:
     replaced.append(f"{_STEPS} steps in float32, responses of at most {_MAX_TOKENS} tokens")
     changes |= _smaller(recipe, replaced)
     said = recipe.model_dump(mode="json") | changes
-    said |= {"checkpoint_every_steps": 1, "print_every_steps": 2, "log_to": [], "trl": {}}
-    if recipe.trl:
-        replaced.append(f"trl: {', '.join(recipe.trl)} left out")
+    own = {key: value for key, value in recipe.trl.items() if not key.startswith("vllm_")}
+    said |= {"checkpoint_every_steps": 1, "print_every_steps": 2, "log_to": [], "trl": own}
     return type(recipe).model_validate(said), replaced
 
 

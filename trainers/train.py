@@ -3,8 +3,7 @@
 import errno
 import hashlib
 import json
-import shutil
-from collections.abc import Sequence
+import threading
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +13,6 @@ from transformers import PrinterCallback
 
 from costbench.allocator import keep_freed_memory
 from costbench.errors import TrainError
-from costbench.training import FILE, read_facts
-from costbench.types import Problem
 from trainers.assembly import (
     build_rewarding,
     imitation_trainer,
@@ -36,10 +33,11 @@ from trainers.following import (
 from trainers.interrupts import interrupts_held
 from trainers.prompts import data_sha256, load_problems
 from trainers.recipe import TuningRecipe
-from trainers.sampling import Response, sample_responses
+from trainers.sampling import sample_responses
 from trainers.spending import Spending
 from trainers.trl_config import updates_per_step
-from trainers.tuning import DpoRecipe, ReinforcementRecipe, SftRecipe
+from trainers.tuning import ReinforcementRecipe
+from trainers.working import claimed, newest_checkpoint, working_folder
 
 
 @dataclass(frozen=True)
@@ -78,34 +76,35 @@ def train(recipe: TuningRecipe, folder: Path, show: Show) -> Trained | None:
     """
     keep_freed_memory()
     work = working_folder(folder)
-    claim(work, recipe_sha256(recipe))
     problems = load_problems(recipe.data)
     tokenizer = load_tokenizer(recipe.base)
     with ExitStack() as stack:
+        stack.enter_context(claimed(work, recipe_sha256(recipe)))
         interrupted = stack.enter_context(interrupts_held(insist=True))
         newest = newest_checkpoint(work)
         spending = stack.enter_context(Spending(_ledger(work, newest)))
+        rewarding = None
         if isinstance(recipe, ReinforcementRecipe):
             rewarding = stack.enter_context(build_rewarding(recipe, tokenizer))
             trainer = reinforcement_trainer(recipe, work, problems, rewarding, tokenizer)
         else:
-            rewarding = None
-            responses = _sampled(recipe, problems, (work, spending), show)
+            book = _Booking(work, spending, interrupted, show)
+            responses = sample_responses(recipe, problems, work / "samples.jsonl", book)
             trainer = imitation_trainer(recipe, work, (problems, responses), tokenizer)
-        _follow(
-            trainer, Following(spending, interrupted, show, rewarding, updates_per_step(recipe))
-        )
+        following = Following(spending, interrupted, show, rewarding, updates_per_step(recipe))
+        trainer.remove_callback(PrinterCallback)  # ours tells of progress
+        trainer.add_callback(following)
         if rewarding is not None and newest and (newest / REWARD_STATE).exists():
             rewarding.restore((newest / REWARD_STATE).read_text())
         _run(trainer, newest)
         if interrupted.is_set():
             raise KeyboardInterrupt
         spending.settle()
-        fresh = working_folder(folder) / "whole"
-        if not export_model(trainer, recipe, fresh):
+        whole = work / "whole"
+        if not export_model(trainer, recipe, whole):
             return None
         return Trained(
-            folder=fresh,
+            folder=whole,
             ledger=spending.ledger,
             history=list(trainer.state.log_history),
             problems=len(problems),
@@ -120,75 +119,20 @@ def _ledger(work: Path, newest: Path | None) -> Ledger:
     return read_ledger(work) if (work / LEDGER).exists() else Ledger()
 
 
-def _follow(trainer: Any, following: Following) -> None:
-    trainer.remove_callback(PrinterCallback)  # ours tells of progress
-    trainer.add_callback(following)
+@dataclass(frozen=True)
+class _Booking:
+    """After each chunk of samples: its time and energy belong to the training; Ctrl-C is obeyed."""
 
+    work: Path
+    spending: Spending
+    interrupted: threading.Event
+    show: Show
 
-def _sampled(
-    recipe: SftRecipe | DpoRecipe,
-    problems: Sequence[Problem],
-    booked: tuple[Path, Spending],
-    show: Show,
-) -> list[Response]:
-    """Responses of the base model; their time and energy belong to the training."""
-    work, spending = booked
-
-    def book(done: int, of: int) -> None:
-        write_ledger(spending.settle(), work)
-        show(Stand(step=done, steps=of, what="sampling"))
-
-    return sample_responses(recipe, problems, work / "samples.jsonl", book)
-
-
-def finished(folder: Path, recipe: TuningRecipe) -> bool:
-    """Whether this recipe has made the folder; raises TrainError where something else is there."""
-    if not folder.exists() or not any(folder.iterdir()):
-        return False
-    facts = read_facts(folder / FILE)
-    if facts is None or facts.recipe_sha256 != recipe_sha256(recipe):
-        raise TrainError(
-            f"{folder}: is there already, and not by this recipe; name another with --out"
-        )
-    return True
-
-
-def publish(fresh: Path, folder: Path) -> None:
-    """Put a whole folder under its name; what the training kept for going on is not needed any more."""
-    if folder.exists():
-        folder.rmdir()  # `finished` has let an empty one pass
-    fresh.rename(folder)
-    shutil.rmtree(working_folder(folder))
-
-
-def working_folder(folder: Path) -> Path:
-    """Where a training keeps what is not finished."""
-    return folder.with_name(f"{folder.name}.training")
-
-
-def claim(work: Path, identity: str) -> None:
-    """Mark the folder as this recipe's; raises TrainError where it belongs to another."""
-    mark = work / "recipe.json"
-    if mark.exists():
-        if json.loads(mark.read_text())["recipe_sha256"] != identity:
-            raise TrainError(
-                f"{work}: holds the training of another recipe; train into another folder with --out, "
-                "or delete it"
-            )
-        return
-    work.mkdir(parents=True, exist_ok=True)
-    mark.write_text(json.dumps({"recipe_sha256": identity}))
-
-
-def newest_checkpoint(work: Path) -> Path | None:
-    """The last checkpoint that was written to its end; halves of one are removed."""
-    whole = []
-    for folder in work.glob("checkpoint-*"):
-        if (folder / LEDGER).exists():
-            whole.append(folder)
-        else:
-            shutil.rmtree(folder)
-    return max(whole, key=lambda one: int(one.name.rpartition("-")[2]), default=None)
+    def __call__(self, done: int, of: int) -> None:
+        write_ledger(self.spending.settle(), self.work)
+        self.show(Stand(step=done, steps=of, what="sampling"))
+        if self.interrupted.is_set():
+            raise KeyboardInterrupt
 
 
 def _run(trainer: Any, checkpoint: Path | None) -> None:

@@ -204,7 +204,9 @@ class SftRecipe(Tuning):
 
     kind: Literal["sft"]
     sampled: Sampled
-    choose: Literal["shortest_correct", "correct"] = "shortest_correct"
+    choose: Literal["shortest_correct", "spread", "correct"] = "shortest_correct"
+    """Of the correct responses to a problem: the shortest; the shortest, the longest and the one halfway
+    between; or all. With `lengths` each prompt then asks for the length that its response has."""
 
 
 class DpoRecipe(Tuning):

@@ -10,11 +10,12 @@ from costbench.interfaces import Dataset, Engine, Grader, Meter, Policy
 from costbench.metering.codecarbon import CodeCarbonMeter
 from costbench.metering.nvml import NvmlMeter
 from costbench.policies.budget_forcing import BudgetForcing
+from costbench.policies.prompt_budget import PromptBudget
 from costbench.policies.truncation import Truncation
 from costbench.policies.unconstrained import Unconstrained
 
 datasets: tuple[type[Dataset], ...] = (Arithmetic, Hub, Jsonl)
 engines: tuple[type[Engine], ...] = (TransformersEngine,)
-policies: tuple[type[Policy], ...] = (Unconstrained, Truncation, BudgetForcing)
+policies: tuple[type[Policy], ...] = (Unconstrained, Truncation, BudgetForcing, PromptBudget)
 meters: tuple[type[Meter], ...] = (NvmlMeter, CodeCarbonMeter)
 graders: tuple[type[Grader], ...] = (ExactGrader, MathGrader)
