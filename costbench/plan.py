@@ -127,6 +127,8 @@ def _cells(suite: Suite, group: Group, choice: _Choice) -> list[Cell]:
     cells: list[Cell] = []
     loaded: dict[str, Problems] = {}
     for model, use, policy_use in product(group.models, group.datasets, group.policies):
+        if policy_use.models and model.name not in policy_use.models:
+            continue
         sampling = suite.sampling.model_copy(update=use.sampling.model_dump(exclude_none=True))
         for policy, concurrency in product(policy_use.policies, group.load.concurrency):
             cell_id = _cell_id(group, model, policy_use, policy, use, concurrency)

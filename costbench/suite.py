@@ -85,11 +85,13 @@ class PolicyUse(Frozen):
 
     name: Name
     policies: tuple[PolicyField, ...] = Field(validation_alias=MANY)
+    models: tuple[Name, ...] = ()
+    """The group's models that it is for; all of them when empty."""
 
     @model_validator(mode="before")
     @classmethod
     def _apart(cls, spec: object) -> object:
-        found = _split(spec, MANY, {})
+        found = _split(spec, MANY, {"models": None})
         component = found[MANY]
         budgets = component.get("budget") if isinstance(component, dict) else None
         if not isinstance(budgets, list):
@@ -167,6 +169,21 @@ class Group(Frozen):
     load: Load = Load()
     requires: Requires = Requires()
     expect: Expectation = Expectation()
+
+    @model_validator(mode="after")
+    def _policies_have_models(self) -> "Group":
+        known = [model.name for model in self.models]
+        for use in self.policies:
+            for name in use.models:
+                if name not in known:
+                    raise ValueError(
+                        f"policies: {use.name} is for {name!r}, which is no model of group {self.name} "
+                        f"(there are: {', '.join(known)})"
+                    )
+        for name in known:
+            if not any(name in use.models or not use.models for use in self.policies):
+                raise ValueError(f"models: no policy of group {self.name} is for {name!r}")
+        return self
 
 
 class Meters(Frozen):

@@ -1,6 +1,7 @@
 """Plans: which cells a suite has on a machine, what is skipped, and what makes two runs the same."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,32 @@ def test_every_combination_is_one_cell_with_a_readable_id(plan_of: Planner, tree
     ]
     assert ids == expected
     assert len(set(ids)) == 24
+
+
+def test_a_policy_that_names_models_makes_cells_of_these_alone(
+    plan_of: Planner, tree: Tree
+) -> None:
+    tree["groups"][0]["policies"][1]["models"] = ["b"]
+    tree["groups"][0]["policies"].append({"kind": "prompt_budget", "budget": 9, "models": ["a"]})
+    by_policy = {(cell.model.name, cell.policy_name) for cell in plan_of(tree).cells}
+    everywhere = {("a", "unconstrained"), ("b", "unconstrained")}
+    assert by_policy == {*everywhere, ("b", "truncation"), ("a", "prompt_budget")}
+
+
+@pytest.mark.parametrize(
+    ("models", "said"),
+    [
+        (["c"], "truncation is for 'c', which is no model of group tiny (there are: a, b)"),
+        (["b"], "no policy of group tiny is for 'a'"),
+    ],
+)
+def test_models_without_policies_and_policies_without_models_are_refused(
+    plan_of: Planner, tree: Tree, models: list[str], said: str
+) -> None:
+    policy = {"kind": "truncation", "budget": 32, "models": models}
+    tree["groups"][0]["policies"] = [policy] if models == ["b"] else ["unconstrained", policy]
+    with pytest.raises(SuiteError, match=re.escape(said)):
+        plan_of(tree)
 
 
 def test_cell_ids_do_not_move_when_a_suite_grows(plan_of: Planner, tree: Tree) -> None:
