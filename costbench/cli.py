@@ -114,7 +114,11 @@ def run(
 
 @main.command()
 @_RUN
-@click.option("--pareto", is_flag=True, help="Draw the frontier: pareto.svg and pareto.png.")
+@click.option(
+    "--pareto",
+    is_flag=True,
+    help="Draw the frontier, and tokens by level where levels are known: pareto and levels, .svg and .png.",
+)
 @click.option(
     "--x",
     type=click.Choice(["tokens", "latency", "joules", "usd", "gco2e"]),

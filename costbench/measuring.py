@@ -16,6 +16,7 @@ from costbench.plugins import component_spec
 from costbench.prices import PriceBook, load_prices, machine_rate
 from costbench.runner import Allowance, Grade, Observer, RunResult, run_plan
 from costbench.store import PlannedCell, Store
+from costbench.training import read_training
 
 
 @dataclass(frozen=True)
@@ -111,13 +112,16 @@ def _restated(plan: Plan, book: PriceBook | None) -> dict[str, Any]:
 
 def cell_spec(cell: Cell) -> dict[str, Any]:
     """What the store keeps of a cell: enough to grade and report without the suite."""
+    training = read_training(cell.model.path)
     return {
         "group": cell.group,
         "model": cell.model.model_dump(mode="json"),
+        "training": training.model_dump(mode="json") if training else None,
         "policy": cell.policy.model_dump(mode="json"),
         "policy_name": cell.policy_name,
         "budget": cell.budget,
         "budget_counts": getattr(cell.policy, "budget_counts", "response"),
+        "answer_begins": getattr(cell.policy, "answer_begins", None),
         "dataset": cell.dataset_name,
         "dataset_sha256": dataset_sha256(cell.problems),
         "prompt_sha256": prompt_sha256(cell.problems),

@@ -14,6 +14,8 @@ from costbench.yaml_file import read_yaml
 
 Price = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 """Above 0: a price of 0 means that nobody knew it."""
+SET_BY_USER = "user"
+"""The provider of a price from `--set`: that of the run's machine, whatever it is."""
 
 
 class MachinePrice(Frozen):
@@ -97,7 +99,12 @@ def with_changes(book: PriceBook, changes: dict[str, str]) -> PriceBook:
         source = f"--set {key}={value}"
         if key == "machine.usd_per_hour":
             # The user means the machine of the run, whether the book knows it or not.
-            machine = {"match": "", "usd_per_hour": value, "per": "machine", "provider": "user"}
+            machine = {
+                "match": "",
+                "usd_per_hour": value,
+                "per": "machine",
+                "provider": SET_BY_USER,
+            }
             content["machines"] = [machine | {"source": source, "as_of": content["date"]}]
         elif key == "grid.gco2e_per_kwh":
             content["grid"] = {

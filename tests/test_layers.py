@@ -44,6 +44,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "costbench.suite",
         "costbench.prices",
         "costbench.hardware",
+        "costbench.training",
     ),
     (
         "costbench.datasets",
@@ -81,7 +82,7 @@ STRANGERS = LAYERS[4]
 ONLY_IN = {
     "trainers": ("costbench.cli", "trainers"),
     "pandas": ("costbench.report", "costbench.frames", "costbench.exporting"),
-    "altair": ("costbench.report",),
+    "altair": ("costbench.report", "trainers.curves"),
     "vl_convert": ("costbench.report",),
     "jinja2": ("costbench.report",),
     "math_verify": ("costbench.graders",),

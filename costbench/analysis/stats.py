@@ -5,7 +5,7 @@ paired by problem and every metric is a ratio of two matrix products.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ RESAMPLES = 10_000
 CONFIDENCE = 0.95
 _BLOCK = 1 << 22
 """Counts at a time as floats: 32 MB."""
+_DRAWN = 1 << 20
+"""Problems drawn at a time: 8 MB."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,17 @@ class Resampling:
         """Bootstrap counts of `problems` clusters; the same seed gives the same ones."""
         rng = np.random.default_rng([seed, problems])
         counts = np.empty((resamples, problems), dtype=np.uint16)
-        for row in counts:
-            row[:] = np.bincount(rng.integers(problems, size=problems), minlength=problems)
+        rows = max(1, _DRAWN // problems)
+        for start in range(0, resamples, rows):
+            block = counts[start : start + rows]
+            drawn = rng.integers(problems, size=block.shape)
+            drawn += problems * np.arange(len(block))[:, None]  # each resample counts for itself
+            block[:] = np.bincount(drawn.ravel(), minlength=block.size).reshape(block.shape)
         return cls(counts, seed)
+
+    def part(self, problems: int) -> "Resampling":
+        """As many resamples of a part of the problems, such as those of one level."""
+        return Resampling.draw(problems, self._seed, self.counts.shape[0])
 
     def passes(self, count: int) -> Floats:
         """Weights of `count` passes for as many resamples, the same at every call.
@@ -123,6 +133,18 @@ def ratio_estimate(
     return Estimate(
         float(over.sum()) / bottom, low, high, reason=None if high is not None else "unbounded"
     )
+
+
+def accuracy_estimate(correct: Floats, graded: Floats, resampling: Resampling) -> Estimate:
+    """The share of correct attempts; where all problems are alike, with an interval all the same."""
+    found = ratio_estimate(correct, graded, resampling)
+    if found.value is None:
+        return Estimate(None, reason="nothing_graded")
+    # Resamples of problems that are all alike are all alike, but the next problem may not be.
+    unseen = highest_unseen_rate(int((graded.sum(axis=1) > 0).sum()))
+    if found.value == 0:
+        return replace(found, high=unseen)
+    return replace(found, low=1 - unseen) if found.value == 1 else found
 
 
 def percentile_interval(

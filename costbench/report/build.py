@@ -9,6 +9,7 @@ from costbench.analysis.stats import Resampling
 from costbench.hardware import Machine
 from costbench.prices import PriceBook, Rate, machine_rate
 from costbench.records import CellRecord, RunRecord
+from costbench.report.budgets import length_comparisons
 from costbench.report.cells import cell_report
 from costbench.report.comparisons import compare_cells
 from costbench.report.contract import CellReport, Report, SkippedGroup
@@ -16,8 +17,10 @@ from costbench.report.cuts import gpu_uuids
 from costbench.report.energy import WindowKind, protocol_of
 from costbench.report.figures import CellFigures, PricedCell
 from costbench.report.frontier import place_on_frontier
+from costbench.report.levels import by_level
 from costbench.report.measured import MeasuredRun, measure_run
 from costbench.report.opinions import second_opinions
+from costbench.report.payback import pay_back
 from costbench.report.rules import attribution_facts
 from costbench.types import Device
 
@@ -57,7 +60,8 @@ def build_report(run: RunRecord, name: str, pricing: Pricing, view: View = View(
         figures = _figures(run, members, measured, (machine, pricing.book))
         groups.append(figures)
         places = place_on_frontier(figures)
-        cells += [cell_report(figure, place) for figure, place in zip(figures, places, strict=True)]
+        rows = zip(figures, places, by_level(figures), strict=True)
+        cells += [cell_report(*row) for row in rows]
         comparisons += compare_cells(figures, view.baseline, margin)
     order = {record.id: at for at, record in enumerate(run.cells)}
     return Report(
@@ -73,6 +77,12 @@ def build_report(run: RunRecord, name: str, pricing: Pricing, view: View = View(
         costbench_version=run.meta["costbench_version"],
         cells=tuple(sorted(cells, key=lambda cell: order[cell.cell])),
         comparisons=tuple(comparisons),
+        payback=tuple(
+            each
+            for figures in groups
+            for each in pay_back(figures, view.baseline, (machine, pricing.book))
+        ),
+        length_comparisons=tuple(c for figures in groups for c in length_comparisons(figures)),
         skipped=tuple(SkippedGroup(**skipped) for skipped in run.meta["skipped"]),
         failed=tuple(SkippedGroup(group=group, reason=reason) for group, reason in run.failed),
         devices=_devices(run),

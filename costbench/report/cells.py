@@ -31,7 +31,11 @@ from costbench.units import kwh_from_joules
 Floats = NDArray[np.float64]
 
 
-def cell_report(figures: CellFigures, place: dict[FrontierMetric, OnFrontier]) -> CellReport:
+def cell_report(
+    figures: CellFigures,
+    place: dict[FrontierMetric, OnFrontier],
+    levels: tuple[LevelAccuracy, ...],
+) -> CellReport:
     """The row as the contract has it."""
     record, spec, priced = figures.record, figures.record.spec, figures.priced
     outcomes = {code: int((figures.outcomes == code).sum()) for code in range(5)}
@@ -92,8 +96,8 @@ def cell_report(figures: CellFigures, place: dict[FrontierMetric, OnFrontier]) -
             figures.unknown_energy_reason,
         ),
         machine_seconds_per_correct=to_e(figures.per_correct(figures.machine_seconds)),
-        usd_per_attempt=to_e(figures.mean(figures.usd, by_pass=True), _money_reason(priced)),
-        usd_per_correct=to_e(figures.per_correct(figures.usd), _money_reason(priced)),
+        usd_per_attempt=to_e(figures.mean(figures.usd, by_pass=True), money_reason(priced)),
+        usd_per_correct=to_e(figures.per_correct(figures.usd), money_reason(priced)),
         gco2e_per_attempt=to_e(figures.mean(figures.gco2e, joules=True), no_carbon),
         gco2e_per_correct=to_e(figures.per_correct(figures.gco2e, joules=True), no_carbon),
         energy=_energy_facts(figures),
@@ -104,7 +108,7 @@ def cell_report(figures: CellFigures, place: dict[FrontierMetric, OnFrontier]) -
         ),
         length_control=_length_control(figures),
         on_frontier=place,
-        by_level=_by_level(figures),
+        by_level=levels,
         caveats=caveats_of(record, reasons, *money.reasons, *carbon.reasons),
     )
 
@@ -175,7 +179,8 @@ def _over(value: float | None, by: float) -> float | None:
     return None if value is None or by <= 0 else value / by
 
 
-def _money_reason(priced: PricedCell) -> str | None:
+def money_reason(priced: PricedCell) -> str | None:
+    """Why a cell has no price; None where it has one."""
     if priced.rate is not None:
         return None
     return "no_price_book" if priced.book is None else "no_machine_price"
@@ -187,7 +192,7 @@ def _grid_reason(priced: PricedCell) -> str | None:
 
 def _money_facts(priced: PricedCell) -> MoneyFacts:
     if priced.rate is None:
-        return _unavailable(_money_reason(priced))
+        return _unavailable(money_reason(priced))
     return MoneyFacts(
         provenance=priced.rate.price.provenance,
         method="machine_time_x_rental_price",
@@ -220,44 +225,15 @@ def _length_control(figures: CellFigures) -> LengthControl | None:
     budget = figures.record.spec["budget"]
     if budget is None:
         return None
-    column = (
-        "reasoning_tokens"
-        if figures.record.spec["budget_counts"] == "thinking"
-        else "output_tokens"
-    )
-    used = figures.record.columns[column]
-    if np.isnan(used).any() or not used.size:
-        return LengthControl(
-            target=budget,
-            mean_absolute_error_tokens=None,
-            mean_absolute_error_relative=None,
-            violation_rate=None,
-        )
-    error = float(np.abs(used - budget).mean())
+    thinking = figures.record.spec["budget_counts"] == "thinking"
+    column = figures.record.columns["reasoning_tokens" if thinking else "output_tokens"]
+    used = column[figures.outcomes != ERROR]  # what the engine refused has no length
+    known = used.size > 0 and not np.isnan(used).any()
+    error = float(np.abs(used - budget).mean()) if known else None
     return LengthControl(
         target=budget,
         mean_absolute_error_tokens=error,
-        mean_absolute_error_relative=error / budget,
-        violation_rate=float((used > budget).mean()),
+        mean_absolute_error_relative=_over(error, budget),
+        violation_rate=float((used > budget).mean()) if known else None,
+        counts="thinking" if thinking else "response",
     )
-
-
-def _by_level(figures: CellFigures) -> tuple[LevelAccuracy, ...]:
-    record = figures.record
-    levels = np.array([np.nan if level is None else level for level in record.levels])
-    mine = levels[record.index("problem")]
-    graded = np.isin(figures.outcomes, (CORRECT, WRONG, TRUNCATED))
-    rows = []
-    for level in sorted({int(level) for level in mine[~np.isnan(mine)]}):
-        here = mine == level
-        counted = int((here & graded).sum())
-        right = int((here & (figures.outcomes == CORRECT)).sum())
-        rows.append(
-            LevelAccuracy(
-                level=level,
-                attempts=int(here.sum()),
-                accuracy=right / counted if counted else None,
-                output_tokens=_over(_sum(record.columns["output_tokens"][here]), float(here.sum())),
-            )
-        )
-    return tuple(rows)

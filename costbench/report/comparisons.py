@@ -1,9 +1,14 @@
 """Candidates against a baseline, paired by problem."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from costbench.analysis.compare import resampled_ratio, verdict
-from costbench.analysis.stats import Estimate, highest_unseen_rate, percentile_interval
+from costbench.analysis.compare import (
+    resampled_ratio,
+    share_difference,
+    share_ratio,
+    verdict,
+)
+from costbench.analysis.stats import Estimate
 from costbench.report.cells import to_e
 from costbench.report.contract import Comparison, E
 from costbench.report.figures import CellFigures
@@ -12,13 +17,21 @@ from costbench.report.figures import CellFigures
 def compare_cells(
     figures: Sequence[CellFigures], baseline: str | None, margin: float | None
 ) -> list[Comparison]:
-    """Every cell against the baseline of its load: the one named, else role baseline x unconstrained."""
+    """Every cell against its baseline."""
     found = []
+    for candidate, base in paired(figures, baseline):
+        found += _compare(candidate, base, margin)
+    return found
+
+
+def paired(
+    figures: Sequence[CellFigures], baseline: str | None
+) -> Iterator[tuple[CellFigures, CellFigures]]:
+    """Every cell and the baseline of its load: the one named, else role baseline x unconstrained."""
     for candidate in figures:
         base = _baseline_for(candidate, figures, baseline)
         if base is not None and base is not candidate:
-            found += _compare(candidate, base, margin)
-    return found
+            yield candidate, base
 
 
 def _baseline_for(
@@ -41,25 +54,25 @@ def _baseline_for(
 
 def _compare(candidate: CellFigures, base: CellFigures, margin: float | None) -> list[Comparison]:
     ids = {"baseline": base.record.id, "candidate": candidate.record.id, "margin": margin}
-    difference = _accuracy_difference(candidate, base)
-    unknown = E(value=None, reason="not_applicable")
+    shares = candidate.share, base.share, candidate.record.problems
+    difference = share_difference(*shares)
     found = [
         Comparison(
             **ids,
             metric="accuracy",
-            ratio=unknown,
+            ratio=to_e(share_ratio(*shares)),
             difference=to_e(difference),
             verdict=_sign(difference),
         )
     ]
-    for metric in candidate.draws.per_correct:
+    for metric in candidate.draws.compared:
         ratio = _ratio(candidate, base, metric)
         found.append(
             Comparison(
                 **ids,
                 metric=metric,
                 ratio=to_e(ratio),
-                difference=unknown,
+                difference=E(value=None, reason="not_applicable"),
                 verdict=verdict(ratio, margin),
             )
         )
@@ -67,29 +80,27 @@ def _compare(candidate: CellFigures, base: CellFigures, margin: float | None) ->
 
 
 def _ratio(candidate: CellFigures, base: CellFigures, metric: str) -> Estimate:
-    """Joules of a GPU are not compared with those of a whole machine, nor unreliable ones at all."""
-    if metric == "joules_per_correct" and not (
-        candidate.measured.rankable and base.measured.rankable
-    ):
-        known = candidate.energy.joules is not None and base.energy.joules is not None
-        return Estimate(None, reason="unreliable_energy" if known else "not_measured")
-    scopes = {candidate.energy.scope, base.energy.scope}
-    if metric == "joules_per_correct" and len(scopes) > 1 and None not in scopes:
-        return Estimate(None, reason="different_scope")
-    draws = candidate.draws.per_correct[metric], base.draws.per_correct[metric]
+    reason = incomparable(candidate, base, metric)
+    if reason is not None:
+        return Estimate(None, reason=reason)
+    draws = candidate.draws.compared[metric], base.draws.compared[metric]
     return resampled_ratio(candidate.headline(metric), base.headline(metric), *draws)
 
 
-def _accuracy_difference(candidate: CellFigures, base: CellFigures) -> Estimate:
-    mine, other = candidate.accuracy(), base.accuracy()
-    if mine.value is None or other.value is None:
-        return Estimate(None, reason="nothing_graded")
-    difference = mine.value - other.value
-    low, high = percentile_interval(candidate.draws.accuracy - base.draws.accuracy)
-    if low is not None and low == high:  # alike on every problem seen, but the next may differ
-        unseen = highest_unseen_rate(candidate.record.problems)
-        low, high = max(-1.0, difference - unseen), min(1.0, difference + unseen)
-    return Estimate(difference, low, high)
+def incomparable(candidate: CellFigures, base: CellFigures, metric: str) -> str | None:
+    """Joules of a GPU are not compared with those of a whole machine, nor unreliable ones at all.
+
+    A batch's end is not compared with a response's: latencies have to be of one basis.
+    """
+    if metric == "latency_s" and candidate.basis != base.basis:
+        return "different_latency_basis"
+    if metric != "joules_per_correct":
+        return None
+    if not (candidate.measured.rankable and base.measured.rankable):
+        known = candidate.energy.joules is not None and base.energy.joules is not None
+        return "unreliable_energy" if known else "not_measured"
+    scopes = {candidate.energy.scope, base.energy.scope}
+    return "different_scope" if len(scopes) > 1 and None not in scopes else None
 
 
 def _sign(difference: Estimate) -> str:

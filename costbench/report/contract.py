@@ -31,6 +31,7 @@ class E(Frozen):
 
 
 _NO_IDLE = E(value=None, reason="no_idle")
+_NO_LEVEL = E(value=None, reason="not_measured")
 
 
 class Spread(Frozen):
@@ -103,12 +104,16 @@ class Windows(Frozen):
 
 
 class LengthControl(Frozen):
-    """How well a stated length was kept."""
+    """How well a stated length was kept, over all attempts that the engine did not refuse."""
 
     target: int
     mean_absolute_error_tokens: float | None
     mean_absolute_error_relative: float | None
+    """Over the target."""
     violation_rate: float | None
+    """Share of attempts that are longer than the target."""
+    counts: Literal["response", "thinking"] = "response"
+    """Which of the sampled tokens the target is about."""
 
 
 class OnFrontier(Frozen):
@@ -119,12 +124,18 @@ class OnFrontier(Frozen):
 
 
 class LevelAccuracy(Frozen):
-    """One difficulty level of the dataset."""
+    """One difficulty level of the dataset; intervals resample the problems of the level."""
 
     level: int
     attempts: int
     accuracy: float | None
     output_tokens: float | None
+    problems: int | None = None
+    """Of which there are attempts."""
+    accuracy_estimate: E = _NO_LEVEL
+    """`accuracy` with its interval."""
+    tokens_per_attempt: E = _NO_LEVEL
+    """Sampled and injected."""
 
 
 class CellReport(Frozen):
@@ -197,10 +208,58 @@ class Comparison(Frozen):
     candidate: str
     metric: str
     ratio: E
+    """Of accuracies: the part of the baseline's that is kept, which flatters where that is small."""
     difference: E
-    """Only for accuracy: a difference of shares; a ratio would mislead there."""
+    """Only for accuracy: of shares."""
     margin: float | None
     verdict: Verdict
+
+
+class LengthComparison(Frozen):
+    """A budgeted cell against what a baseline's line of budgets gives at the same length."""
+
+    group: str
+    dataset: str
+    candidate: str
+    """Cell id."""
+    reference: str
+    """Line id: the model/policy of cell ids, without a budget; at the candidate's load."""
+    reference_cell: str | None
+    """The line's cell at the same nominal budget; None at measured tokens, between two of its cells."""
+    at: Literal["nominal_budget", "measured_tokens"]
+    budget: int
+    """The candidate's; what it counts is up to each policy (`length_control.counts`)."""
+    tokens: float | None
+    """The candidate's sampled and injected tokens per attempt."""
+    accuracy_candidate: float | None
+    accuracy_reference: float | None
+    difference: E
+    """Candidate minus reference, paired by problem."""
+    ratio: E
+
+
+class TrainingCost(Frozen):
+    """What a training took, as its card has it, and what its own machine's time costs."""
+
+    recipe: str
+    method: str
+    duration_s: float
+    joules: float | None
+    provenance: Provenance
+    """Of the joules."""
+    scope: str | None
+    usd: float | None
+    usd_provenance: Provenance
+
+
+class Payback(Frozen):
+    """After how many correct answers the training of a candidate's model has paid back."""
+
+    baseline: str
+    candidate: str
+    training: TrainingCost
+    correct_answers: dict[Literal["joules", "usd"], E]
+    """Training over what a correct answer saves; intervals are the saving's, the training counts as exact."""
 
 
 class SkippedGroup(Frozen):
@@ -267,6 +326,9 @@ class Report(Frozen):
     costbench_version: str
     cells: tuple[CellReport, ...]
     comparisons: tuple[Comparison, ...]
+    length_comparisons: tuple[LengthComparison, ...] = ()
+    payback: tuple[Payback, ...] = ()
+    """Of models that a training with a card has made."""
     skipped: tuple[SkippedGroup, ...]
     failed: tuple[SkippedGroup, ...]
     devices: tuple[Device, ...] = ()

@@ -6,11 +6,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from costbench.analysis.compare import Share
 from costbench.analysis.stats import (
     Estimate,
     Resampling,
+    accuracy_estimate,
     cost_per_correct,
-    highest_unseen_rate,
     percentile_interval,
     ratio_estimate,
     table_of,
@@ -52,7 +53,8 @@ class Draws:
 
     accuracy: Floats
     per_attempt: dict[FrontierMetric, Floats]
-    per_correct: dict[str, Floats]
+    compared: dict[str, Floats]
+    """By the names that `headline` knows."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ class CellFigures:
         self._passes = resampling.passes(record.passes)
         costs = (self.joules, self.machine_seconds, self.usd, self.gco2e, self.written_tokens)
         counts = (self.attempts, self.graded, self.correct, *map(self.tokens, TOKEN_COLUMNS))
-        resampling.prepare((*costs, *counts))
+        resampling.prepare((*costs, *counts, *self._latency))
 
     @property
     def unknown_energy_reason(self) -> str | None:
@@ -201,14 +203,15 @@ class CellFigures:
 
     def accuracy(self) -> Estimate:
         """Correct / (correct + wrong + truncated)."""
-        found = ratio_estimate(self.correct, self.graded, self.resampling)
-        if found.value is None:
-            return Estimate(None, reason="nothing_graded")
-        # Resamples of problems that are all alike are all alike, but the next problem may not be.
-        unseen = highest_unseen_rate(int((self.graded.sum(axis=1) > 0).sum()))
-        if found.value == 0:
-            return replace(found, high=unseen)
-        return replace(found, low=1 - unseen) if found.value == 1 else found
+        return accuracy_estimate(self.correct, self.graded, self.resampling)
+
+    @cached_property
+    def share(self) -> Share:
+        """The accuracy with its resamples, for comparisons."""
+        found = self.accuracy()
+        return Share(
+            found.value, self.draws.accuracy, found.reason if found.value is None else None
+        )
 
     def per_correct(self, table: Floats, *, joules: bool = False) -> Estimate:
         """Cost of all attempts over the number correct; `joules` for what a meter said."""
@@ -243,6 +246,21 @@ class CellFigures:
             "machine_seconds_per_correct": self.machine_seconds,
         }
 
+    @cached_property
+    def _means(self) -> dict[str, tuple[Floats, Floats, Floats | None]]:
+        """What is compared per attempt, by its name in the contract: of what, and the passes to resample."""
+        return {
+            "output_tokens": (self.tokens("output_tokens"), self.attempts, None),
+            "tokens_per_attempt": (self.written_tokens, self.attempts, None),
+            "latency_s": (*self._latency, self._passes),
+        }
+
+    @cached_property
+    def _latency(self) -> tuple[Floats, Floats]:
+        """Seconds, and 1 where they are known: what the engine refused took no time worth the name."""
+        seconds = self.record.columns["latency_s"]
+        return self._table(np.nan_to_num(seconds)), self._table(~np.isnan(seconds))
+
     def per_attempt(self, metric: FrontierMetric) -> Estimate:
         """A cost per attempt by the name it has on the frontier."""
         table, passes = self._costs[metric]
@@ -250,8 +268,9 @@ class CellFigures:
 
     def headline(self, metric: str) -> Estimate:
         """A figure that is compared with a baseline's, by its name in the contract."""
-        if metric == "output_tokens":
-            return self.mean(self.tokens("output_tokens"))
+        if metric in self._means:
+            over, under, passes = self._means[metric]
+            return ratio_estimate(over, under, self.resampling, passes)
         return self.per_correct(self._spent[metric], joules=metric == "joules_per_correct")
 
     @cached_property
@@ -266,12 +285,12 @@ class CellFigures:
                 name: sample.ratio(t, self.attempts, p) * noise.get(name, 1.0)
                 for name, (t, p) in costs
             },
-            per_correct={
+            compared={
                 **{
                     name: sample.ratio(t, self.correct, self._passes) * noise.get(name, 1.0)
                     for name, t in spent
                 },
-                "output_tokens": sample.ratio(self.tokens("output_tokens"), self.attempts),
+                **{name: sample.ratio(*tables) for name, tables in self._means.items()},
             },
         )
 

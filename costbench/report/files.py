@@ -11,8 +11,9 @@ from costbench.run_folder import write_text
 
 
 def write_report(report: Report, folder: Path, *, x: XAxis | None, pareto: bool) -> list[Path]:
-    """Write report.json, report.md and table.csv, and with `pareto` the plot as pareto.svg and .png.
+    """Write report.json, report.md and table.csv, and with `pareto` the plots as .svg and .png.
 
+    They are pareto, the frontier, and levels where the problems have any: tokens by difficulty.
     Without `x` the plot takes the first cost that is known. Raises StoreError where the folder cannot be
     written, CostbenchError where `x` is not known.
     """
@@ -27,15 +28,17 @@ def write_report(report: Report, folder: Path, *, x: XAxis | None, pareto: bool)
         "table.csv": render_csv(report),
     }
     written = [_write(folder / name, text) for name, text in texts.items()]
-    plots = _plots(report, folder, x or known_axis(report)) if pareto else []
-    page = render_markdown(report, plots[0].name if plots else None)
-    return [*written, _write(folder / "report.md", page), *plots]
+    frontier, levels = _plots(report, folder, x or known_axis(report)) if pareto else ([], [])
+    pictures = [found[0].name if found else None for found in (frontier, levels)]
+    page = render_markdown(report, *pictures)
+    return [*written, _write(folder / "report.md", page), *frontier, *levels]
 
 
-def _plots(report: Report, folder: Path, x: XAxis) -> list[Path]:
+def _plots(report: Report, folder: Path, x: XAxis) -> tuple[list[Path], list[Path]]:
     from costbench.report.plot import write_plots
+    from costbench.report.plot_levels import write_level_plots
 
-    return write_plots(report, folder, x)
+    return write_plots(report, folder, x), write_level_plots(report, folder)
 
 
 def _write(path: Path, text: str) -> Path:

@@ -13,6 +13,14 @@ from costbench.report import sentences
 from costbench.report.columns import Column, columns
 from costbench.report.contract import CellReport, E, Report
 from costbench.report.energy_lines import energy_columns, energy_lines
+from costbench.report.length_tables import (
+    EQUAL_LENGTH,
+    LENGTH_CONTROL,
+    equal_length,
+    length_control,
+)
+from costbench.report.level_table import TOKENS_BY_LEVEL, tokens_by_level
+from costbench.report.payback_lines import ABOUT_PAYBACK, payback_lines
 from costbench.report.sections import Section, sections
 from costbench.report.sentences import Footnotes
 from costbench.report.wording import percent
@@ -38,8 +46,8 @@ class _Table:
     rows: tuple[tuple[str, ...], ...]
 
 
-def render_markdown(report: Report, plot_file: str | None) -> str:
-    """The page; `plot_file` is a picture beside it."""
+def render_markdown(report: Report, plot_file: str | None, levels_file: str | None = None) -> str:
+    """The page; the files are pictures beside it: the frontier, and tokens by level."""
     footnotes = Footnotes.to(report)
     parts = sections(report)
     page = _template().render(
@@ -47,11 +55,24 @@ def render_markdown(report: Report, plot_file: str | None) -> str:
         facts=_facts(report),
         notes=sentences.notes(report),
         plot_file=_raw(quote(plot_file)) if plot_file else None,
+        levels_file=_raw(quote(levels_file)) if levels_file else None,
         tables=[_results(report, part, footnotes) for part in parts],
         signs=sentences.signs(report),
         footnotes=footnotes.lines,
         levels=[_levels(part) for part in parts if any(cell.by_level for cell in part.cells)],
+        level_tokens=[
+            _table(part.place, found) for part in parts if (found := tokens_by_level(part))
+        ],
+        level_tokens_words=TOKENS_BY_LEVEL,
         comparisons=sentences.comparisons(report),
+        equal_length=[table for part in parts for table in _equal_length(report, part)],
+        equal_length_words=EQUAL_LENGTH,
+        length_control=[
+            _table(part.place, found) for part in parts if (found := length_control(part))
+        ],
+        length_control_words=LENGTH_CONTROL,
+        payback=payback_lines(report),
+        payback_words=ABOUT_PAYBACK,
         energy=[_energy(part) for part in parts],
         energy_lines=energy_lines(report),
         prices=sentences.prices(report),
@@ -140,6 +161,24 @@ def _energy(section: Section) -> _Table:
     return _Table(
         title=section.place,
         header=tuple(column.name for column in shown),
+        rule=_rule(shown),
+        rows=tuple(zip(*(column.cells for column in shown), strict=True)),
+    )
+
+
+def _equal_length(report: Report, section: Section) -> list[_Table]:
+    return [
+        _table(f"Against {each.reference} in {each.place}", each.columns)
+        for each in equal_length(report, section)
+    ]
+
+
+def _table(title: str, columns: Sequence[Column]) -> _Table:
+    """What is known nowhere in a column is left out."""
+    shown = [column for column in columns if not column.is_unknown]
+    return _Table(
+        title=title,
+        header=tuple(f"{column.name} {column.unit}".strip() for column in shown),
         rule=_rule(shown),
         rows=tuple(zip(*(column.cells for column in shown), strict=True)),
     )

@@ -2,16 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from textwrap import wrap
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from costbench.errors import CostbenchError, StoreError
-from costbench.printable import clean
+from costbench.errors import CostbenchError
 from costbench.report import plot_layers as layers
 from costbench.report import sentences, wording
 from costbench.report.contract import CellReport, E, Report
 from costbench.report.plot_axes import HEIGHT, WIDTH
 from costbench.report.plot_data import Panel, Point, XAxis, panels, scale_of
+from costbench.report.plot_frame import about_run, styled, titled, write_chart
 from costbench.report.plot_labels import labels
 from costbench.report.sections import sections
 from costbench.report.wording import Scale
@@ -20,13 +19,8 @@ from costbench.types import LatencyBasis
 if TYPE_CHECKING:
     import altair as alt
 
-_FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
-_INK, _QUIET = "#1a1a1a", "#555555"
-_TITLE_LETTERS, _SUBTITLE_LETTERS = 100, 140
-"""How many letters fit into a line of each."""
 _MOST_NAMES = 4
 _UNBROKEN = "\u00a0"
-_PNG_SCALE = 2.0
 
 _LEAST: dict[XAxis, str] = {
     "tokens": "fewest tokens",
@@ -63,36 +57,25 @@ def pareto_chart(report: Report, x: XAxis) -> "alt.TopLevelMixin":
     if not found:
         raise CostbenchError("no cell of this report has an accuracy: there is nothing to plot")
     about = [
-        *_about(report),
+        *about_run(report),
         f"{_source(report, x)}. Bars: 95 % intervals; overlapping ones leave the order open",
         _legend(scale),
         *_missing(report, found),
     ]
     if len(found) == 1:
         only = found[0]
-        return _styled(_panel(only).properties(title=_title(_conclusion(only, x), about)))
+        return styled(_panel(only).properties(title=titled(_conclusion(only, x), about)))
     parts = [
-        _panel(panel).properties(title=_title(panel.section.title, [_conclusion(panel, x)]))
+        _panel(panel).properties(title=titled(panel.section.title, [_conclusion(panel, x)]))
         for panel in found
     ]
-    title = _title(f"Accuracy against {_COST[x]} per attempt", about)
-    return _styled(alt.vconcat(*parts, spacing=30).properties(title=title))
+    title = titled(f"Accuracy against {_COST[x]} per attempt", about)
+    return styled(alt.vconcat(*parts, spacing=30).properties(title=title))
 
 
 def write_plots(report: Report, folder: Path, x: XAxis) -> list[Path]:
-    """pareto.svg and pareto.png, made without a browser or a network."""
-    import altair as alt
-    import vl_convert
-
-    spec = pareto_chart(report, x).to_dict(validate=False)
-    version = ".".join(alt.SCHEMA_VERSION.split(".")[:2])
-    svg, png = folder / "pareto.svg", folder / "pareto.png"
-    try:
-        svg.write_text(vl_convert.vegalite_to_svg(spec, vl_version=version), encoding="utf-8")
-        png.write_bytes(vl_convert.vegalite_to_png(spec, vl_version=version, scale=_PNG_SCALE))
-    except OSError as error:
-        raise StoreError(f"{folder}: the plot cannot be written there: {error.strerror}") from error
-    return [svg, png]
+    """pareto.svg and pareto.png."""
+    return write_chart(pareto_chart(report, x), folder / "pareto")
 
 
 def _panel(panel: Panel) -> "alt.LayerChart":
@@ -107,13 +90,6 @@ def _panel(panel: Panel) -> "alt.LayerChart":
         *labels(panel),
     ]
     return alt.LayerChart(layer=every, width=WIDTH, height=HEIGHT)
-
-
-def _title(text: str, lines: Sequence[str]) -> "alt.TitleParams":
-    import altair as alt
-
-    subtitle = [part for line in lines for part in wrap(line, _SUBTITLE_LETTERS)]
-    return alt.TitleParams(text=wrap(text, _TITLE_LETTERS), subtitle=subtitle, anchor="start")
 
 
 def _conclusion(panel: Panel, x: XAxis) -> str:
@@ -140,18 +116,6 @@ def _is_clearly_less(cost: Callable[[CellReport], E], one: Point, other: Point) 
 
 def _named(panel: Panel, point: Point) -> str:
     return f"{panel.section.name(point.cell)} ({point.at[1]:.1f}{_UNBROKEN}%)"
-
-
-def _about(report: Report) -> list[str]:
-    """What the models are, for a plot must not be taken for more than it shows; where it was measured."""
-    if report.notes:
-        what = sentences.first_sentence(report.notes[0])
-    else:
-        models = dict.fromkeys(clean(cell.model) for cell in report.cells)
-        what = f"Models: {', '.join(models)}."
-    places = dict.fromkeys(f"{clean(c.group)} · {clean(c.dataset)}" for c in report.cells)
-    where = f"{sentences.machine(report)} · protocol {report.protocol}"
-    return [what, f"{where} · {', '.join(places)}"]
 
 
 def _source(report: Report, x: XAxis) -> str:
@@ -190,31 +154,3 @@ def _missing(report: Report, found: Sequence[Panel]) -> list[str]:
 
 def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def _styled(chart: Any) -> "alt.TopLevelMixin":
-    styled: alt.TopLevelMixin = (
-        chart.configure(font=_FONT, background="white", padding=14)
-        .configure_view(stroke=None)
-        .configure_axis(
-            labelFontSize=12,
-            titleFontSize=12,
-            titleFontWeight="normal",
-            titlePadding=10,
-            labelColor=_INK,
-            titleColor=_INK,
-            domainColor=_QUIET,
-            tickColor=_QUIET,
-        )
-        .configure_title(
-            fontSize=16,
-            subtitleFontSize=11.5,
-            subtitlePadding=6,
-            subtitleLineHeight=16,
-            offset=24,
-            color=_INK,
-            subtitleColor=_QUIET,
-        )
-        .configure_legend(orient="bottom", labelFontSize=12, labelLimit=360, title=None, padding=4)
-    )
-    return styled

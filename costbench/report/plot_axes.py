@@ -11,11 +11,10 @@ if TYPE_CHECKING:
     import altair as alt
 
 WIDTH, HEIGHT = 724, 304
-GRAY, QUIET = "#9a9a9a", "#6a6a6a"
-
-_FAINT = "#ececec"
-_COLORS = ("#0072B2", "#D55E00", "#009E73", "#000000", "#CC79A7", "#E69F00", "#56B4E9")
-"""Okabe and Ito's, told apart by color-blind readers; those that are too light for text come last."""
+GRAY, QUIET, FAINT = "#9a9a9a", "#6a6a6a", "#ececec"
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#000000", "#CC79A7", "#E69F00", "#56B4E9", "#882255")
+"""Okabe and Ito's, told apart by color-blind readers; those that are too light for text come late, and
+an eighth of Paul Tol's stands for a yellow that is lighter still."""
 
 Datum = dict[str, Any]
 
@@ -78,7 +77,7 @@ def y_axis(field: str = "y") -> "alt.Y":
         f"{field}:Q",
         title="accuracy, % of graded attempts",
         scale=alt.Scale(domain=[0, 100], nice=False),
-        axis=alt.Axis(values=list(range(0, 101, 20)), gridColor=_FAINT),
+        axis=alt.Axis(values=list(range(0, 101, 20)), gridColor=FAINT),
     )
 
 
@@ -88,7 +87,7 @@ def color(panel: Panel) -> "alt.Color":
 
     field = "model" if panel.several_models else "policy"
     names = list(dict.fromkeys(datum(point)[field] for point in panel.points))
-    used = [_COLORS[i % len(_COLORS)] for i in range(len(names))]
+    used = [COLORS[i % len(COLORS)] for i in range(len(names))]
     return alt.Color(
         f"{field}:N",
         scale=alt.Scale(domain=names, range=used),

@@ -107,13 +107,13 @@ def isocosts(points: Sequence[Point], domain: tuple[float, float]) -> tuple[Isoc
     own = [100 * p.at[0] / p.at[1] for p in points if p.at[1] > 0] or list(domain)
     least = max(min(own) * 0.8, domain[0] * 1.2)
     most = min(max(own) * 1.5, domain[1] * 100 / _LEAST_VISIBLE)
-    rounded = _round_numbers((least, most), _SERIES, _MOST_ISOCOSTS)
+    rounded = round_numbers((least, most), _SERIES, _MOST_ISOCOSTS)
     return tuple(Isocost(k, _curve(k, domain)) for k in rounded)
 
 
 def _panel(section: Section, points: tuple[Point, ...], words: tuple[str, str]) -> Panel:
     domain = _domain(points)
-    ticks = tuple(_round_numbers(domain, _DENSE, _MOST_TICKS))
+    ticks = tuple(round_numbers(domain, _DENSE, _MOST_TICKS))
     return Panel(section, points, domain, ticks, isocosts(points, domain), *words)
 
 
@@ -162,7 +162,7 @@ def _domain(points: Sequence[Point]) -> tuple[float, float]:
     return min(lows) / 1.25, max(highs) * 1.25
 
 
-def _round_numbers(
+def round_numbers(
     between: tuple[float, float], series: Sequence[Sequence[float]], most: int
 ) -> list[float]:
     """As many as are wanted of 1, 2, 5, 10, ... or a finer or coarser series, between two numbers."""

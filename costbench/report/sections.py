@@ -21,6 +21,17 @@ class Section:
         return tuple(dict.fromkeys(cell.model for cell in self.cells))
 
     @property
+    def freest(self) -> tuple[CellReport, ...]:
+        """Of each model the cells without a budget; of one that has none, those with its largest."""
+        found: list[CellReport] = []
+        for model in self.models:
+            mine = [cell for cell in self.cells if cell.model == model]
+            largest = max((cell.budget for cell in mine if cell.budget is not None), default=None)
+            unbounded = [cell for cell in mine if cell.budget is None]
+            found += unbounded or [cell for cell in mine if cell.budget == largest]
+        return tuple(found)
+
+    @property
     def place(self) -> str:
         """Group and dataset."""
         return f"{clean(self.group)} · {clean(self.dataset)}"

@@ -73,7 +73,7 @@ def signs(report: Report) -> tuple[tuple[str, str], ...]:
 
 
 def comparisons(report: Report) -> tuple[Against, ...]:
-    """Each candidate against its baseline: what it costs per correct answer, and its accuracy."""
+    """Each candidate against its baseline: its cost per correct answer, accuracy and tokens."""
     parts = sections(report)
     names = {cell.cell: part.name(cell) for part in parts for cell in part.cells}
     places = {cell.cell: f" in {part.place}" for part in parts for cell in part.cells}
@@ -133,6 +133,7 @@ def _compared(found: Iterable[Comparison], pair: tuple[str, str], cost: str | No
     about = {each.metric: each for each in found if (each.baseline, each.candidate) == pair}
     parts = [_cost_words(about[cost])] if cost in about else []
     parts += [_accuracy_words(about["accuracy"])] if "accuracy" in about else []
+    parts += _kept_words(about.get("accuracy"), about.get("tokens_per_attempt"))
     return "; ".join(parts) or wording.NA
 
 
@@ -166,6 +167,26 @@ def _accuracy_words(found: Comparison) -> str:
     if change.low is None or change.high is None or not change.low < 0 < change.high:
         return text
     return f"{text}, a loss above {-100 * change.low:.1f} is excluded"
+
+
+def _kept_words(accuracy: Comparison | None, tokens: Comparison | None) -> list[str]:
+    """What is kept of the baseline's accuracy with how many tokens; nothing where one is not known."""
+    if not (accuracy and tokens) or accuracy.ratio.value is None or tokens.ratio.value is None:
+        return []
+    verb = "reaches" if accuracy.ratio.value > 1 else "keeps"
+    kept = f"{verb} {wording.part(accuracy.ratio)} of the baseline's accuracy"
+    return [f"{kept} with {_saved(tokens.ratio)} tokens"]
+
+
+def _saved(ratio: E) -> str:
+    """As "55.0 % [53.0, 57.0] fewer", or "more"; an end below zero is the other of the two."""
+    value, low, high = (
+        None if end is None else end - 1 for end in (ratio.value, ratio.low, ratio.high)
+    )
+    if value is None or value > 0:
+        return f"{wording.part(E(value=value, low=low, high=high))} more"
+    low, high = (None if end is None else -end for end in (high, low))
+    return f"{wording.part(E(value=-value, low=low, high=high))} fewer"
 
 
 def _rent(price: dict[str, Any]) -> str:

@@ -10,6 +10,8 @@ from costbench.report import sentences
 from costbench.report.columns import Column, columns
 from costbench.report.contract import Report
 from costbench.report.energy_lines import energy_lines
+from costbench.report.length_tables import EQUAL_LENGTH, equal_length
+from costbench.report.payback_lines import ABOUT_PAYBACK, payback_lines
 from costbench.report.sections import Section, sections
 from costbench.report.sentences import Footnotes
 from costbench.report.wording import short
@@ -44,6 +46,8 @@ def print_table(report: Report, console: "Console") -> None:
         )
     _print_list([*sentences.signs(report), *footnotes.lines], console)
     _print_comparisons(report, console)
+    _print_equal_length(report, console)
+    _print_payback(report, console)
     rest = [*energy_lines(report), ("prices", sentences.prices(report))]
     rest += sentences.left_out(report)
     _print_list([*rest, *(("note", note) for note in sentences.notes(report))], console)
@@ -83,10 +87,14 @@ def _shortened(column: Column, longest: int) -> Column:
 def _print_section(
     report: Report, section: Section, shown: Sequence[Column], console: "Console"
 ) -> None:
+    title = f"{section.title} · {report.window} windows · protocol {report.protocol}"
+    _print_columns(title, shown, console)
+
+
+def _print_columns(title: str, shown: Sequence[Column], console: "Console") -> None:
     from rich import box
     from rich.table import Table
 
-    title = f"{section.title} · {report.window} windows · protocol {report.protocol}"
     console.print(_text(title, console, "bold"))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, _GAP - 1, 0, 0), show_edge=False)
     for column in shown:
@@ -114,13 +122,39 @@ def _print_comparisons(report: Report, console: "Console") -> None:
         _print_list([("", f"{more} more comparisons: --format md.")], console)
 
 
+def _print_equal_length(report: Report, console: "Console") -> None:
+    room = _MOST_COMPARISONS
+    found = [table for section in sections(report) for table in equal_length(report, section)]
+    hidden: dict[str, None] = {}
+    for table in found:
+        shown = [replace(column, cells=column.cells[:room]) for column in table.columns]
+        if room:
+            fitting, dropped = _fitting(shown, console.width)
+            title = f"At equal length against {table.reference} · {table.place}"
+            _print_columns(title, fitting, console)
+            hidden |= dict.fromkeys(f"{each.name} {each.unit}" for each in dropped)
+        room -= min(room, table.rows)
+    more = sum(table.rows for table in found) - _MOST_COMPARISONS
+    lines = [EQUAL_LENGTH] if found else []
+    lines += [f"Not shown at this width: {', '.join(hidden)}: --format md."] if hidden else []
+    lines += [f"{more} more rows: --format md."] if more > 0 else []
+    _print_list([("", line) for line in lines], console)
+
+
+def _print_payback(report: Report, console: "Console") -> None:
+    if lines := payback_lines(report):
+        console.print(_text("Payback of training:", console))
+        _print_list([*lines, ("", ABOUT_PAYBACK)], console)
+
+
 def _print_list(lines: Sequence[tuple[str, str]], console: "Console") -> None:
     """A mark and a sentence per line; a sentence that needs more lines stays beside its mark."""
     marks = [short(mark, _NAME_LENGTHS[0]) for mark, _ in lines]
     indent = max(map(len, marks), default=0) + _GAP
     for mark, (_, sentence) in zip(marks, lines, strict=True):
         wrapped = wrap(
-            re.sub(r", (?=[^\[\]]*\])", f",{_UNBROKEN}", sentence),  # intervals stay in one piece
+            # Intervals stay in one piece, and so do figures in percent.
+            re.sub(r"(?<=,) (?=[^\[\]]*\])| (?=%)", _UNBROKEN, sentence),
             width=max(console.width, indent + _NARROWEST),
             initial_indent=mark.ljust(indent) if mark else "",
             subsequent_indent=" " * indent if mark else "",

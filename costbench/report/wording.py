@@ -103,11 +103,27 @@ def percent(share: E) -> str:
     return f"{100 * share.value:.1f} [{100 * share.low:.1f}, {100 * share.high:.1f}]"
 
 
+def part(share: E) -> str:
+    """A share of something as "98.2 % [97.1, 99.0]"; it may be above all of it."""
+    if share.value is None:
+        return NA
+    text = f"{_tenths(share.value)} %"
+    if share.low is None:
+        return text
+    return f"{text} [{_tenths(share.low)}, {'inf' if share.high is None else _tenths(share.high)}]"
+
+
 def points(difference: E) -> str:
     """A difference of shares as "-0.4 points [-2.1, +1.3]"."""
+    value, space, interval = change(difference).partition(" ")
+    return value if value == NA else f"{value} points{space}{interval}"
+
+
+def change(difference: E) -> str:
+    """A difference of shares as "-0.4 [-2.1, +1.3]", with the unit left to the header."""
     if difference.value is None:
         return NA
-    text = f"{_signed(difference.value)} points"
+    text = _signed(difference.value)
     if difference.low is None or difference.high is None:
         return text
     return f"{text} [{_signed(difference.low)}, {_signed(difference.high)}]"
@@ -137,6 +153,10 @@ def _scaled(value: float | None, scale: float) -> float | None:
 
 def _bound(figure: E) -> float | None:
     return figure.low if figure.value is None else None
+
+
+def _tenths(share: float) -> str:
+    return f"{round(100 * share, 1) + 0.0:.1f}"  # no minus before a zero
 
 
 def _signed(share: float) -> str:

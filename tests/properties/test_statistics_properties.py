@@ -36,6 +36,16 @@ def ends(estimate):
     return low, math.inf if estimate.high is None else estimate.high
 
 
+@pytest.mark.parametrize("problems", [1, 7, 600])
+def test_resamples_are_the_same_however_many_are_drawn_at_once(problems):
+    drawn = Resampling.draw(problems, 3, 2000).counts
+    rng = np.random.default_rng([3, problems])
+    one_by_one = [
+        np.bincount(rng.integers(problems, size=problems), minlength=problems) for _ in range(2000)
+    ]
+    assert (drawn == one_by_one).all()
+
+
 @PATIENT
 @given(attempts(), st.data())
 def test_the_order_of_the_problems_changes_no_estimate(found, data):

@@ -5,6 +5,7 @@ from costbench.report.contract import (
     Comparison,
     E,
     EnergyFacts,
+    LengthComparison,
     LengthControl,
     LevelAccuracy,
     MoneyFacts,
@@ -104,6 +105,62 @@ def two_groups(report: Report) -> Report:
         for c in report.cells
     )
     return report.model_copy(update={"cells": (*report.cells, *again)})
+
+
+def at_equal_length(report: Report) -> Report:
+    """With a variant at three budgets, and what the truncated baseline reaches at its lengths."""
+    variants = [
+        cell("prompt_budget", 64, 0.540, 41.0, 0.0, 0.0101),
+        cell("prompt_budget", 96, 0.742, 60.3, 0.0, 0.0149),
+        cell("prompt_budget", 128, 0.871, 88.2, 0.0, 0.0214),
+        cell("prompt_budget", 192, 0.880, 97.0, 0.0, 0.0231),
+    ]
+    variants = [
+        each.model_copy(
+            update={
+                "model": "abacus-short",
+                "role": "variant",
+                "cell": each.cell.replace("abacus-base", "abacus-short"),
+            }
+        )
+        for each in variants
+    ]
+    # In the order of the variants: at the same budget, and on the line through all budgets.
+    reached = ((0.451, 0.156), (None, 0.503), (0.838, 0.873), (0.893, None))
+    found = [
+        length_comparison(variant, accuracy, at)
+        for variant, both in zip(variants, reached, strict=True)
+        for accuracy, at in zip(both, ("nominal_budget", "measured_tokens"), strict=True)
+        if accuracy is not None or at == "measured_tokens"
+    ]
+    cells = (*report.cells, *variants)
+    return report.model_copy(update={"cells": cells, "length_comparisons": tuple(found)})
+
+
+def length_comparison(candidate: CellReport, reached: float | None, at: str) -> LengthComparison:
+    outside = E(value=None, reason="outside_curve")
+    reference = E(value=reached)
+    near_end = {"reason": "partly_outside_curve"} if reached == 0.873 else {}
+    return LengthComparison(
+        group=candidate.group,
+        dataset=candidate.dataset,
+        candidate=candidate.cell,
+        reference="abacus-base/truncation",
+        reference_cell=f"embedded/abacus-base/truncation@{candidate.budget}/arithmetic/c128"
+        if at == "nominal_budget"
+        else None,
+        at=at,
+        budget=candidate.budget,
+        tokens=candidate.output_tokens.value,
+        accuracy_candidate=candidate.accuracy.value,
+        accuracy_reference=reached,
+        difference=outside
+        if reached is None
+        else difference(candidate.accuracy, reference).model_copy(update=near_end),
+        ratio=outside
+        if reached is None
+        else ratio(candidate.accuracy, reference).model_copy(update=near_end),
+    )
 
 
 def unpriced(report: Report) -> Report:
@@ -222,6 +279,7 @@ def cell(
             mean_absolute_error_tokens=12.5,
             mean_absolute_error_relative=12.5 / budget,
             violation_rate=0.0,
+            counts="thinking" if policy == "budget_forcing" else "response",
         ),
         on_frontier={
             "usd": OnFrontier(
@@ -239,6 +297,11 @@ def cell(
                 attempts=ATTEMPTS // 4,
                 accuracy=max(0.0, accuracy - 0.06 * (level - 2)) if accuracy else 0.0,
                 output_tokens=tokens + 10 * (level - 2),
+                problems=64,
+                accuracy_estimate=around(max(0.0, accuracy - 0.06 * (level - 2)), 0.036)
+                if accuracy
+                else E(value=0.0, low=0.0, high=0.046),
+                tokens_per_attempt=around(tokens + injected + 10 * (level - 2), 1.5 + level / 2),
             )
             for level in (1, 2, 3, 4)
         ),
@@ -257,7 +320,7 @@ def hostile_cell() -> CellReport:
     )
 
 
-def comparisons(baseline: CellReport, candidate: CellReport) -> tuple[Comparison, Comparison]:
+def comparisons(baseline: CellReport, candidate: CellReport) -> tuple[Comparison, ...]:
     names = {"baseline": baseline.cell, "candidate": candidate.cell}
     cost = ratio(candidate.usd_per_correct, baseline.usd_per_correct)
     change = difference(candidate.accuracy, baseline.accuracy)
@@ -273,12 +336,25 @@ def comparisons(baseline: CellReport, candidate: CellReport) -> tuple[Comparison
         Comparison(
             **names,
             metric="accuracy",
-            ratio=E(value=None),
+            ratio=ratio(candidate.accuracy, baseline.accuracy),
             difference=change,
             margin=None,
             verdict="lower" if (change.high or 0) < 0 else "inconclusive",
         ),
+        Comparison(
+            **names,
+            metric="tokens_per_attempt",
+            ratio=ratio(written(candidate), written(baseline)),
+            difference=E(value=None),
+            margin=None,
+            verdict="lower",
+        ),
     )
+
+
+def written(each: CellReport) -> E:
+    """Sampled and injected tokens."""
+    return E(value=(each.output_tokens.value or 0) + (each.injected_tokens.value or 0))
 
 
 def cost_verdict(found: E) -> str:

@@ -180,9 +180,11 @@ def test_all_files_are_written_and_the_page_shows_the_plot(tmp_path):
     folder = tmp_path / "deep" / "report"
     paths = write_report(example_report(), folder, x="tokens", pareto=True)
     names = ["report.json", "table.csv", "report.md", "pareto.svg", "pareto.png"]
-    assert [path.name for path in paths] == names
+    assert [path.name for path in paths] == [*names, "levels.svg", "levels.png"]
     assert all(path.stat().st_size for path in paths)
-    assert "(pareto.svg)" in (folder / "report.md").read_text(encoding="utf-8")
+    page = (folder / "report.md").read_text(encoding="utf-8")
+    assert "(pareto.svg)" in page
+    assert "(levels.svg)" in page
 
 
 def test_a_report_read_back_from_its_json_is_the_same(tmp_path):

@@ -1,0 +1,151 @@
+"""Accuracy at equal length: budgeted cells against the lines of baselines' budgets, paired by problem.
+
+"Equal" is the same nominal budget, and beside it the same measured tokens: what a budget counts is up to each
+policy, and not every policy uses it up.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from costbench.analysis.budget_line import BudgetLine
+from costbench.analysis.compare import Share, share_difference, share_ratio
+from costbench.report.cells import to_e
+from costbench.report.contract import LengthComparison
+from costbench.report.figures import CellFigures
+
+Floats = NDArray[np.float64]
+
+_OFTEN = 0.025
+"""Share of resamples beyond a line's end from which the interval rests on them: one of its tails."""
+
+
+@dataclass(frozen=True)
+class _Point:
+    """A budgeted cell as a point of its line; arrays hold what was measured, then every resample."""
+
+    figures: CellFigures
+
+    @property
+    def budget(self) -> int:
+        return int(self.figures.record.spec["budget"])
+
+    @property
+    def share(self) -> Share:
+        return self.figures.share
+
+    @cached_property
+    def tokens(self) -> Floats:
+        """Sampled and injected, per attempt; NaN where not known."""
+        value = self.figures.per_attempt("output_tokens").value
+        drawn = self.figures.draws.per_attempt["output_tokens"]
+        return np.concatenate([[np.nan if value is None else value], drawn])
+
+    @cached_property
+    def accuracy(self) -> Floats:
+        value = self.share.value
+        return np.concatenate([[np.nan if value is None else value], self.share.draws])
+
+    @property
+    def is_known(self) -> bool:
+        return bool(self.tokens[0] > 0) and self.share.value is not None
+
+
+@dataclass(frozen=True)
+class _Line:
+    """All budgets of one model and policy, whose settings are otherwise the same, under one load."""
+
+    points: tuple[_Point, ...]
+
+    @property
+    def id(self) -> str:
+        spec = self.points[0].figures.record.spec
+        return f"{spec['model']['name']}/{spec['policy_name']}"
+
+    @property
+    def is_baseline(self) -> bool:
+        return bool(self.points[0].figures.record.spec["model"]["role"] == "baseline")
+
+    @property
+    def concurrency(self) -> int:
+        return int(self.points[0].figures.record.spec["concurrency"])
+
+    def at_budget(self, budget: int) -> _Point | None:
+        return next((point for point in self.points if point.budget == budget), None)
+
+    def at_tokens(self, tokens: Floats) -> Share:
+        """The accuracy at so many measured tokens, the line drawn anew in every resample."""
+        curve = self._curve
+        if np.isnan(tokens[0]):
+            return Share(None, tokens, "not_measured")
+        inside = curve.covers(tokens) if curve else np.zeros(1, dtype=bool)
+        if curve is None or not inside[0]:
+            return Share(None, tokens, "outside_curve")
+        accuracy = curve.at(tokens)
+        doubtful = 1 - inside[1:].mean() > _OFTEN
+        return Share(float(accuracy[0]), accuracy[1:], "partly_outside_curve" if doubtful else None)
+
+    @cached_property
+    def _curve(self) -> BudgetLine | None:
+        known = [point for point in self.points if point.is_known]
+        if not known:
+            return None
+        tokens = np.stack([point.tokens for point in known], axis=-1)
+        return BudgetLine.through(tokens, np.stack([point.accuracy for point in known], axis=-1))
+
+
+def length_comparisons(figures: Sequence[CellFigures]) -> list[LengthComparison]:
+    """Every line of budgets against every other one of a baseline; all cells of one group and dataset."""
+    lines = _lines(figures)
+    pairs = (
+        (candidate, reference)
+        for candidate in lines
+        for reference in lines
+        if reference is not candidate
+        and reference.is_baseline
+        and reference.concurrency == candidate.concurrency
+    )
+    return [found for pair in pairs for found in _compare(*pair)]
+
+
+def _lines(figures: Sequence[CellFigures]) -> list[_Line]:
+    points: dict[tuple[str, ...], list[_Point]] = {}
+    for cell in figures:
+        spec = cell.record.spec
+        if spec["budget"] is not None:
+            settings = {key: value for key, value in spec["policy"].items() if key != "budget"}
+            facts = (spec["policy_name"], spec["concurrency"], json.dumps(settings, sort_keys=True))
+            points.setdefault((spec["model"]["name"], *map(str, facts)), []).append(_Point(cell))
+    return [_Line(tuple(found)) for found in points.values()]
+
+
+def _compare(candidate: _Line, reference: _Line) -> Iterator[LengthComparison]:
+    for point in candidate.points:
+        twin = reference.at_budget(point.budget)
+        if twin is not None:
+            yield _said(point, reference, twin.share, twin)
+        yield _said(point, reference, reference.at_tokens(point.tokens), None)
+
+
+def _said(point: _Point, reference: _Line, other: Share, twin: _Point | None) -> LengthComparison:
+    """The other's accuracy is that of its cell at the same budget, or of its line where there is no twin."""
+    record, tokens = point.figures.record, float(point.tokens[0])
+    shares = point.share, other, record.problems
+    return LengthComparison(
+        group=record.spec["group"],
+        dataset=record.spec["dataset"],
+        candidate=record.id,
+        reference=reference.id,
+        reference_cell=twin.figures.record.id if twin else None,
+        at="nominal_budget" if twin else "measured_tokens",
+        budget=point.budget,
+        tokens=None if np.isnan(tokens) else tokens,
+        accuracy_candidate=point.share.value,
+        accuracy_reference=other.value,
+        difference=to_e(share_difference(*shares)),
+        ratio=to_e(share_ratio(*shares)),
+    )
