@@ -11,11 +11,10 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from costbench.engines.model_files import resolve_model
 from costbench.errors import TrainError, first_line
 from costbench.interfaces import Grader
-from costbench.plugins import build_component
 from costbench.types import Problem
 from trainers.choosing import dpo_rows, sft_rows
-from trainers.export import sampling_defaults
-from trainers.naming import build_reward
+from trainers.export import end_ids
+from trainers.naming import Reward, build_reward, component
 from trainers.prompts import rows_of
 from trainers.rewarding import Judge, Rewarding
 from trainers.sampling import Response
@@ -53,27 +52,31 @@ def build_rewarding(
 ) -> Iterator[Rewarding]:
     """The recipe's reward, with its grader at work; raises TrainError where reward and prompts do not fit."""
     reward = build_reward(recipe.reward, recipe.rollouts.max_tokens)
+    _check_fit(recipe, reward)
+    grader: Grader = component("graders", recipe.grader, "grader")
+    exact_alpha = recipe.lengths.exact_alpha if recipe.lengths else 0.0
+    with grader.open() as grade:
+        ends, close = end_ids(recipe.base, tokenizer), recipe.base.thinking.close
+        decode: Any = partial(tokenizer.decode, skip_special_tokens=False)
+        judge = Judge(grade=grade, decode=decode, ends=ends, close=close)
+        yield Rewarding(reward, judge, recipe.rollouts.group_size, exact_alpha)
+
+
+def _check_fit(recipe: ReinforcementRecipe, reward: Reward) -> None:
     if reward.takes_targets and recipe.lengths is None:
         raise TrainError(f"reward {reward.name} needs `lengths`: what the prompts ask for")
     if recipe.lengths is not None and not reward.takes_targets:
         raise TrainError(f"reward {reward.name} does not look at `lengths`; leave them out")
     if recipe.lengths is not None and recipe.lengths.maximum and reward.name == "lcpo_exact":
         raise TrainError("reward lcpo_exact has no maximum: use lcpo_max, or lengths.maximum: 0")
-    grader: Grader = build_component("graders", recipe.grader)
-    exact_alpha = recipe.lengths.exact_alpha if recipe.lengths else 0.0
-    with grader.open() as grade:
-        ends, close = _ends(recipe.base, tokenizer), recipe.base.thinking.close
-        decode: Any = partial(tokenizer.decode, skip_special_tokens=False)
-        judge = Judge(grade=grade, decode=decode, ends=ends, close=close)
-        yield Rewarding(reward, judge, recipe.rollouts.group_size, exact_alpha)
-
-
-def _ends(base: Base, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
-    """Every id that ends a response, as TRL has it: the tokenizer's and those of the model's defaults."""
-    defaults = sampling_defaults(base)
-    found = defaults.eos_token_id if defaults else None
-    own = found if isinstance(found, list) else [found]
-    return frozenset(one for one in [*own, tokenizer.eos_token_id] if one is not None)
+    if recipe.lengths is not None and not recipe.lengths.maximum and reward.name != "lcpo_exact":
+        raise TrainError(
+            f"reward {reward.name} is for prompts that name a maximum, and lengths.maximum is 0"
+        )
+    if reward.first_state is not None and process_count() > 1:
+        raise TrainError(
+            f"reward {reward.name} remembers responses, each process its own: train with it in one process"
+        )
 
 
 def reinforcement_trainer(

@@ -1,5 +1,6 @@
 """From sampled responses to what is imitated (SFT) or preferred (DPO)."""
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -9,6 +10,7 @@ from transformers import PreTrainedTokenizerBase
 from costbench.errors import TrainError
 from costbench.policies.asking import asked
 from costbench.types import Problem
+from trainers.export import end_ids
 from trainers.sampling import Response
 from trainers.tuning import DpoRecipe, Lengths, SftRecipe
 
@@ -32,10 +34,15 @@ def sft_rows(
     ]
     if not chosen:
         raise TrainError(f"{recipe.name}: the base model answered no training problem correctly")
-    return [
-        _sft_row(_told(prompts[one.problem_id], one, recipe.lengths), one, tokenizer)
-        for one in chosen
-    ]
+    ends = end_ids(recipe.base, tokenizer)
+    rows = []
+    for one in chosen:
+        answer = [*one.token_ids]
+        if answer[-1] not in ends:  # not all engines give it
+            answer.append(tokenizer.eos_token_id)
+        prompt = _told(prompts[one.problem_id], one, len(answer), recipe.lengths)
+        rows.append(_sft_row(prompt, answer, tokenizer))
+    return rows
 
 
 def _chosen(recipe: SftRecipe, correct: Sequence[Response]) -> Sequence[Response]:
@@ -49,25 +56,22 @@ def _chosen(recipe: SftRecipe, correct: Sequence[Response]) -> Sequence[Response
     return list({_length(one): one for one in (shortest, between, longest)}.values())
 
 
-def _told(prompt: str, response: Response, lengths: Lengths | None) -> str:
-    """The prompt, asking for what the response turned out to be (its end of turn included)."""
+def _told(prompt: str, response: Response, tokens: int, lengths: Lengths | None) -> str:
+    """The prompt, asking for what the response turned out to be, its end of turn counted as runs count it."""
     if lengths is None:
         return prompt
     at_most = hash_share(response) < lengths.maximum
-    return asked(prompt, _length(response) + 1, "maximum" if at_most else "exact")
+    return asked(prompt, tokens, "maximum" if at_most else "exact")
 
 
 def hash_share(response: Response) -> float:
     """A number in [0, 1) that belongs to the response: drawn without a state to keep."""
-    import hashlib
-
     digest = hashlib.sha256(f"{response.problem_id}\0{response.text}".encode()).digest()
     return float(int.from_bytes(digest[:6], "big") / 2**48)
 
 
-def _sft_row(prompt: str, response: Response, tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
+def _sft_row(prompt: str, answer: list[int], tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
     rendered = tokenizer(_rendered(prompt, tokenizer), add_special_tokens=False)["input_ids"]
-    answer = [*response.token_ids, tokenizer.eos_token_id]
     return {
         "input_ids": [*rendered, *answer],
         "completion_mask": [0] * len(rendered) + [1] * len(answer),

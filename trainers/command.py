@@ -47,28 +47,32 @@ def train_recipe(recipe_path: Path, options: TrainOptions = TrainOptions()) -> N
 
 
 def _train_variant(recipe: TuningRecipe, options: TrainOptions) -> None:
+    from costbench.locations import bundled_prices
+    from costbench.prices import load_prices
     from trainers.telling import Telling, tell, warn_of
     from trainers.train import recipe_sha256, train
     from trainers.variant_card import write_card
-    from trainers.working import finished, publish
+    from trainers.working import finished, full_disk_told, publish
 
     folder = options.out or Path("models") / recipe.name
     if finished(folder, recipe_sha256(recipe)):
         tell(f"{folder} is there already, made by this recipe")
         return
+    book = load_prices(options.prices or bundled_prices())
     warn_of(recipe)
     telling = Telling(recipe)
     try:
         trained = train(recipe, folder, telling)
     except KeyboardInterrupt:
         telling.end()
-        tell(f"a checkpoint is beside {folder}; the same command goes on from it")
+        tell(f"what is done is in {folder}.training; the same command goes on from it")
         raise
     telling.end()
     if trained is None:  # another process of this job writes the folder
         return
     tell("measuring on held-back problems")
-    write_card(recipe, trained, options.prices)
+    with full_disk_told(trained.folder.parent):
+        write_card(recipe, trained, book)
     publish(trained.folder, folder)
     tell(f"wrote {folder} (README.md says what it is and what it took)")
 

@@ -13,7 +13,7 @@ _CURVES = {
     "loss": "loss",
 }
 _MEMORY = 0.9
-_WIDTH, _HEIGHT = 560, 110
+_WIDTH, _HEIGHT, _PPI = 560, 110, 72
 
 
 def write_curves(history: Sequence[Mapping[str, Any]], path: Path) -> bool:
@@ -37,7 +37,7 @@ def write_curves(history: Sequence[Mapping[str, Any]], path: Path) -> bool:
         .configure_title(anchor="start", fontSize=12)
         .configure_view(stroke=None)
     )
-    chart.save(str(path))
+    chart.save(str(path), ppi=_PPI)
     return True
 
 

@@ -36,6 +36,14 @@ def sampling_defaults(base: Base) -> Any:
         return None
 
 
+def end_ids(base: Base, tokenizer: Any) -> frozenset[int]:
+    """Every id that ends a response, as TRL has it: the tokenizer's and those of the model's defaults."""
+    defaults = sampling_defaults(base)
+    found = defaults.eos_token_id if defaults else None
+    own = found if isinstance(found, list) else [found]
+    return frozenset(one for one in [*own, tokenizer.eos_token_id] if one is not None)
+
+
 def _write(saved: Path, recipe: TuningRecipe, folder: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig

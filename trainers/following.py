@@ -36,6 +36,10 @@ class Stand:
 Show = Callable[[Stand], None]
 
 
+class NothingLeftError(Exception):
+    """The checkpoint that is gone on from is that of the last step."""
+
+
 class Following(TrainerCallback):
     """One callback for all of it."""
 
@@ -53,6 +57,18 @@ class Following(TrainerCallback):
         self._rewarding = rewarding
         self._updates = updates_per_step
         self._began: tuple[float, int] | None = None
+
+    def on_train_begin(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **kwargs: Any,
+    ) -> None:
+        """Raise NothingLeftError at the end: the trainer itself would make one update too many."""
+        del args, control, kwargs
+        if state.global_step >= state.max_steps:
+            raise NothingLeftError
 
     def on_step_begin(
         self,

@@ -1,4 +1,4 @@
-"""Rewards by name: ours and a stranger's come through the same entry points, or by "package:function"."""
+"""What recipes name: components as in suites; rewards by entry point, or by "package.module:function"."""
 
 import difflib
 import inspect
@@ -8,7 +8,10 @@ from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from pydantic import ValidationError
+
 from costbench.errors import TrainError
+from costbench.plugins import build_component
 from trainers.rewards import HapoState
 
 _GROUP = "costbench.rewards"
@@ -25,6 +28,19 @@ class Reward:
     takes_targets: bool
     """Whether it needs the length that each prompt asked for."""
     first_state: Callable[[], Any] | None = None
+
+
+def component(family: str, spec: object, place: str) -> Any:
+    """A dataset, engine or grader; raises TrainError for wrong keys, PluginError for an unknown kind."""
+    try:
+        return build_component(family, spec)
+    except ValidationError as error:
+        raise TrainError("\n".join(_wrong(found, place) for found in error.errors())) from error
+
+
+def _wrong(found: Any, place: str) -> str:
+    message = str(found["msg"]).removeprefix("Value error, ")
+    return f"{'.'.join(map(str, (place, *found['loc'])))}: {message[:1].lower()}{message[1:]}"
 
 
 def build_reward(spec: Mapping[str, Any], limit_tokens: int) -> Reward:
@@ -49,12 +65,31 @@ def build_reward(spec: Mapping[str, Any], limit_tokens: int) -> Reward:
         if key == "state":
             raise TrainError(f"reward {kind} needs a state that is made outside of a training")
         raise TrainError(f"reward {kind}: `{key}` is missing; it has no published value")
-    return Reward(
+    reward = Reward(
         name=kind,
         function=partial(function, **given),
         takes_targets="target_tokens" in _columns(function),
         first_state=_first_state(kind, function),
     )
+    _try_out(reward)
+    return reward
+
+
+def _try_out(reward: Reward) -> None:
+    """On a group of two right responses: a value out of range is told before anything is sampled."""
+    columns: list[Any] = [[1, 2], [True, True]]
+    columns += [[2, 2]] if reward.takes_targets else []
+    try:
+        if reward.first_state is None:
+            reward.function(*columns)
+        else:  # twice: at first there is nothing to remember
+            _, state = reward.function("problem", *columns, reward.first_state())
+            reward.function("problem", *columns, state)
+    except TrainError as error:
+        raise TrainError(f"reward {reward.name}: {error}") from error
+    except Exception as error:  # a stranger's function can raise anything
+        said = f"{type(error).__name__}: {error}"
+        raise TrainError(f"reward {reward.name}: fails on two right responses: {said}") from error
 
 
 def installed_rewards() -> list[str]:

@@ -5,13 +5,11 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import ValidationError
-
 from costbench.errors import SuiteError, TrainError
 from costbench.interfaces import Dataset
-from costbench.plugins import build_component
 from costbench.policies.asking import asked
 from costbench.types import Problem
+from trainers.naming import component
 from trainers.tuning import Lengths
 
 Row = dict[str, Any]
@@ -20,13 +18,9 @@ Row = dict[str, Any]
 
 def load_problems(data: dict[str, Any]) -> list[Problem]:
     """All training problems; raises TrainError where there are none or where one has no answer."""
+    dataset: Dataset = component("datasets", data, "data")
     try:
-        dataset: Dataset = build_component("datasets", data)
         problems = list(dataset.load())
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, ("data", *first["loc"])))
-        raise TrainError(f"{place}: {first['msg']}") from error
     except SuiteError as error:
         raise TrainError(f"data: {error}") from error
     if not problems:

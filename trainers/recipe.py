@@ -28,10 +28,12 @@ def load_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
     except SuiteError as error:
         raise TrainError(str(error)) from error
     content = file.content
+    if not isinstance(content, dict):
+        raise TrainError(f"{path}:1: the file: expected a mapping")
     for change in changes:
         content = _changed(content, change)
-    kind = content.get("kind") if isinstance(content, dict) else None
-    if kind not in KINDS:
+    kind = content.get("kind")
+    if not isinstance(kind, str) or kind not in KINDS:
         raise TrainError(f"{path}: `kind` is one of {', '.join(KINDS)}, found {kind!r}")
     return _validated(KINDS[kind], YamlFile(path, content, file.root))
 
@@ -43,17 +45,15 @@ def _validated(model: type[Recipe], file: YamlFile) -> Recipe:
         raise TrainError(file.explain(error)) from error
 
 
-def _changed(content: object, change: str) -> dict[str, object]:
+def _changed(content: dict[str, object], change: str) -> dict[str, object]:
     """The content with one value replaced; the value is read as YAML."""
     key, equals, text = change.partition("=")
     if not equals or not key:
         raise TrainError(f"--set {change!r}: expected KEY=VALUE, such as reward.alpha=0.1")
     try:
         value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # "2026-13-45"
         raise TrainError(f"--set {change!r}: the value is not YAML") from error
-    if not isinstance(content, dict):
-        return {}
     return _with(content, key.split("."), value, change)
 
 

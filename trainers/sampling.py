@@ -11,9 +11,9 @@ from pydantic import ValidationError
 from costbench.errors import TrainError
 from costbench.grading import answer_part
 from costbench.interfaces import Engine, Grader, OpenEngine
-from costbench.plugins import build_component
 from costbench.policies.asking import ask
 from costbench.types import Answered, Frozen, Model, Problem, Request
+from trainers.naming import component
 from trainers.tuning import DpoRecipe, SftRecipe
 
 _PROBLEMS_AT_ONCE = 64
@@ -25,7 +25,7 @@ class Response(Frozen):
     problem_id: str
     text: str
     token_ids: tuple[int, ...]
-    """Without the end of turn."""
+    """As sampled: of a finished one the last is the end of turn, where the engine gives it."""
     finished: bool
     correct: bool | None
 
@@ -57,8 +57,8 @@ async def _sample(
 ) -> list[Response]:
     base, plan = recipe.base, recipe.sampled
     model = Model(name="base", path=base.path, revision=base.revision, thinking=base.thinking)
-    engine: Engine = build_component("engines", plan.engine)
-    grader: Grader = build_component("graders", recipe.grader)
+    engine: Engine = component("engines", plan.engine, "sampled.engine")
+    grader: Grader = component("graders", recipe.grader, "grader")
     found: list[Response] = []
     async with engine.open(model, plan.concurrency) as opened:
         for start in range(0, len(problems), _PROBLEMS_AT_ONCE):
@@ -113,7 +113,7 @@ def _graded(
 def _append(path: Path, responses: Sequence[Response]) -> None:
     """A chunk is one write."""
     with path.open("a", encoding="utf-8") as file:
-        file.write("".join(f"{one.model_dump_json()}\n" for one in responses))
+        file.write(_lines(responses))
 
 
 def _stored(path: Path, samples_per_problem: int) -> list[Response]:
@@ -121,12 +121,18 @@ def _stored(path: Path, samples_per_problem: int) -> list[Response]:
     if not path.exists():
         return []
     found = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in path.read_bytes().split(b"\n")[:-1]:  # text may hold other breaks of lines
         try:
             found.append(Response.model_validate_json(line))
-        except ValidationError:  # half a line, left by a kill
+        except ValidationError:  # what a crash of the machine left
             break
     counts = Counter(one.problem_id for one in found)
     whole = [one for one in found if counts[one.problem_id] == samples_per_problem]
-    path.write_text("".join(f"{one.model_dump_json()}\n" for one in whole), encoding="utf-8")
+    fresh = path.with_name(f"{path.name}.new")
+    fresh.write_text(_lines(whole), encoding="utf-8")
+    fresh.replace(path)
     return whole
+
+
+def _lines(responses: Sequence[Response]) -> str:
+    return "".join(f"{one.model_dump_json()}\n" for one in responses)

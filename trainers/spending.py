@@ -9,7 +9,16 @@ import torch
 from costbench.metering.sampler import Reading, Sampler
 from costbench.metering.select import meters_for
 from costbench.metering.trace import build_trace, total_joules, window_joules
+from costbench.types import GPU_SCOPE, MeterFacts
 from trainers.checkpoint import Ledger
+
+_POLL_S = 0.1
+
+
+def visible_gpus() -> tuple[str, ...]:
+    """UUIDs of the GPUs that this process may use, as NVML names them."""
+    found = range(torch.cuda.device_count())
+    return tuple(f"GPU-{torch.cuda.get_device_properties(one).uuid}" for one in found)
 
 
 class Spending:
@@ -48,10 +57,22 @@ class Spending:
         self.ledger.energy_method = facts.method
         self.ledger.energy_provenance = facts.provenance
         self.ledger.energy_scope = facts.scope
-        time.sleep(self._sampler.settle_s)
-        readings, _ = self._sampler.drain()
-        self._readings += readings
-        trace = build_trace(self._readings)
+        deadline_s = end_s + self._sampler.settle_s
+        while True:  # until the counters have moved past the end
+            time.sleep(_POLL_S)
+            readings, _ = self._sampler.drain()
+            self._readings += readings
+            counters = build_trace(self._readings).counters
+            joules = total_joules(window_joules(counters, self._domains(facts), start_s, end_s))
+            if joules is not None or time.monotonic() >= deadline_s:
+                break
         # Keep the newest stretch only: the next window starts where this one ended.
         self._readings = [r for r in self._readings if r.t_s > start_s]
-        return total_joules(window_joules(trace.counters, facts.headline, start_s, end_s))
+        return joules
+
+    def _domains(self, facts: MeterFacts) -> tuple[str, ...]:
+        """Of GPUs those that this job may use; neighbors on the machine are somebody else's."""
+        if facts.scope != GPU_SCOPE:
+            return facts.headline
+        mine = {f"gpu:{uuid}" for uuid in visible_gpus()}
+        return tuple(domain for domain in facts.headline if domain in mine)

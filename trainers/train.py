@@ -1,10 +1,9 @@
 """From a recipe to a variant: TRL's own trainers, our graders and meters, a folder that is whole."""
 
-import errno
 import hashlib
 import json
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ from typing import Any
 from transformers import PrinterCallback
 
 from costbench.allocator import keep_freed_memory
-from costbench.errors import TrainError
 from trainers.assembly import (
     build_rewarding,
     imitation_trainer,
@@ -25,6 +23,7 @@ from trainers.following import (
     LEDGER,
     REWARD_STATE,
     Following,
+    NothingLeftError,
     Show,
     Stand,
     read_ledger,
@@ -37,7 +36,7 @@ from trainers.sampling import sample_responses
 from trainers.spending import Spending
 from trainers.trl_config import updates_per_step
 from trainers.tuning import ReinforcementRecipe
-from trainers.working import claimed, newest_checkpoint, working_folder
+from trainers.working import claimed, full_disk_told, newest_checkpoint, working_folder
 
 
 @dataclass(frozen=True)
@@ -79,6 +78,7 @@ def train(recipe: TuningRecipe, folder: Path, show: Show) -> Trained | None:
     problems = load_problems(recipe.data)
     tokenizer = load_tokenizer(recipe.base)
     with ExitStack() as stack:
+        stack.enter_context(full_disk_told(work))
         stack.enter_context(claimed(work, recipe_sha256(recipe)))
         interrupted = stack.enter_context(interrupts_held(insist=True))
         newest = newest_checkpoint(work)
@@ -96,7 +96,8 @@ def train(recipe: TuningRecipe, folder: Path, show: Show) -> Trained | None:
         trainer.add_callback(following)
         if rewarding is not None and newest and (newest / REWARD_STATE).exists():
             rewarding.restore((newest / REWARD_STATE).read_text())
-        _run(trainer, newest)
+        with suppress(NothingLeftError):
+            trainer.train(resume_from_checkpoint=str(newest) if newest else None)
         if interrupted.is_set():
             raise KeyboardInterrupt
         spending.settle()
@@ -133,24 +134,3 @@ class _Booking:
         self.show(Stand(step=done, steps=of, what="sampling"))
         if self.interrupted.is_set():
             raise KeyboardInterrupt
-
-
-def _run(trainer: Any, checkpoint: Path | None) -> None:
-    """TRL's training; a full disk is told in a sentence, and the checkpoints before it stay."""
-    try:
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    except Exception as error:
-        if not _is_full_disk(error):
-            raise
-        raise TrainError(
-            f"{trainer.args.output_dir}: no space left for a checkpoint; free some and run the same command "
-            "again: it goes on from the checkpoint before"
-        ) from error
-
-
-def _is_full_disk(error: BaseException) -> bool:
-    """Torch and safetensors tell of it in words of their own."""
-    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return True
-    said = str(error)
-    return any(sign in said for sign in ("No space left", "file write failed", "os error 28"))

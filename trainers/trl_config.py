@@ -157,7 +157,7 @@ def _configured(kind: Any, values: dict[str, Any], recipe: Tuning) -> Any:
             near = difflib.get_close_matches(key, known, n=1)
             hint = f"; did you mean `{near[0]}`?" if near else ""
             raise TrainError(f"trl: {kind.__name__} has no `{key}`{hint}")
-        if key in _OURS or key in _DERIVED:
+        if key in values.keys() - _OPEN:
             raise TrainError(f"trl: `{key}` is set by the recipe's own keys")
     try:
         return kind(**values | recipe.trl)
@@ -165,15 +165,8 @@ def _configured(kind: Any, values: dict[str, Any], recipe: Tuning) -> Any:
         raise TrainError(f"{recipe.name}: {error}") from error
 
 
-_OURS = frozenset({"output_dir", "trust_remote_code", "save_strategy", "disable_tqdm", "max_steps"})
-_DERIVED = frozenset(
-    {
-        "num_generations",
-        "steps_per_generation",
-        "generation_batch_size",
-        "gradient_accumulation_steps",
-    }
-)
+_OPEN = frozenset({"disable_dropout", "max_length"})
+"""Set by us because TRL has another default; no key of a recipe means the same."""
 
 
 def _has_gpu() -> bool:

@@ -1,8 +1,9 @@
 """What a recipe for making a variant of a finished model may say: reinforcement, SFT or DPO, through TRL."""
 
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from costbench.types import Count, Frozen, Name, Sampling, Thinking
 
@@ -11,6 +12,17 @@ NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Spec = str | dict[str, Any]
 """A component as a suite names it: its kind, or a mapping with `kind`."""
+_EXPONENT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)[eE][+-]?\d+")
+
+
+def _as_number(value: object) -> object:
+    """1e-3 is a number to everyone but YAML 1.1, which wants 1.0e-3."""
+    written = isinstance(value, str) and _EXPONENT.fullmatch(value)
+    return float(str(value)) if written else value
+
+
+Settings = dict[str, Annotated[Any, BeforeValidator(_as_number)]]
+"""Keys that somebody else's function takes, as they are."""
 
 
 class Base(Frozen):
@@ -128,6 +140,8 @@ class Policy(Frozen):
     def _known_pair(self) -> "Policy":
         if self.estimator == "rloo" and self.scale == "group":
             raise ValueError("scale: rloo divides by nothing (none) or by the std of all (batch)")
+        if self.estimator == "rloo" and self.loss != "grpo":
+            raise ValueError("loss: is of grpo; rloo has one of its own")
         return self
 
 
@@ -135,7 +149,7 @@ class Tuning(Frozen):
     """What recipes for variants have in common."""
 
     name: Name
-    seed: int = 42
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
     base: Base
     data: dict[str, Any]
     """A dataset as in a suite: training problems with their answers."""
@@ -150,7 +164,7 @@ class Tuning(Frozen):
     log_to: tuple[Literal["tensorboard", "wandb", "trackio"], ...] = ()
     needs: str | None = None
     """GPUs, memory and time as stated by whoever wrote the recipe."""
-    trl: dict[str, Any] = Field(default_factory=dict)
+    trl: Settings = Field(default_factory=dict)
     """Any other key of the trainer's configuration in TRL."""
 
 
@@ -158,7 +172,7 @@ class ReinforcementRecipe(Tuning):
     """Reinforcement learning with a reward of correctness and length."""
 
     kind: Literal["reinforcement"]
-    reward: dict[str, Any]
+    reward: Settings
     """`kind` and hyperparameters; a name of `trainers.rewards`, or "package.module:function"."""
     rollouts: Rollouts
     policy: Policy = Policy()
@@ -218,3 +232,9 @@ class DpoRecipe(Tuning):
     beta: Positive = 0.1
     longer_by: Annotated[float, Field(ge=1)] = 1.0
     """A pair counts only if the longest has at least so many times the tokens of the shortest."""
+
+    @model_validator(mode="after")
+    def _without_lengths(self) -> "DpoRecipe":
+        if self.lengths is not None:
+            raise ValueError("lengths: no prompt of dpo asks for one; leave them out")
+        return self

@@ -1,6 +1,7 @@
 """The card of a variant: what it is, how it was made, what that took; training.json for runs to pick up."""
 
 import asyncio
+import os
 import platform
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +13,9 @@ import yaml
 from costbench.datasets.arithmetic import Arithmetic
 from costbench.hardware import installed_versions, probe_machine
 from costbench.interfaces import Policy
-from costbench.locations import bundled_prices
 from costbench.policies.prompt_budget import PromptBudget
 from costbench.policies.unconstrained import Unconstrained
-from costbench.prices import PriceBook, load_prices, machine_rate
+from costbench.prices import PriceBook, machine_rate
 from costbench.training import FILE, TrainingEnergy, TrainingFacts
 from costbench.types import Model
 from costbench.units import kwh_from_joules
@@ -23,6 +23,7 @@ from trainers.curves import write_curves
 from trainers.judging import accuracy, judge
 from trainers.recipe import TuningRecipe
 from trainers.train import Trained, recipe_sha256
+from trainers.trl_config import process_count
 from trainers.tuning import ReinforcementRecipe
 
 _PROBLEMS, _SEED = 300, 1
@@ -43,12 +44,11 @@ class Result:
     """Mean absolute, as a share of the budget; None where none was asked for."""
 
 
-def write_card(recipe: TuningRecipe, trained: Trained, prices: Path | None) -> None:
-    """training.json, curves.svg and README.md into the folder of the weights."""
-    book = load_prices(prices or bundled_prices())
+def write_card(recipe: TuningRecipe, trained: Trained, book: PriceBook) -> None:
+    """training.json, curves.png and README.md into the folder of the weights."""
     facts = training_facts(recipe, trained)
     (trained.folder / FILE).write_text(facts.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    pictured = write_curves(trained.history, trained.folder / "curves.svg")
+    pictured = write_curves(trained.history, trained.folder / "curves.png")
     results = asyncio.run(_measured(recipe, trained.folder))
     front = yaml.safe_dump(front_matter(recipe, facts, book), sort_keys=False, allow_unicode=True)
     body = "\n\n".join(
@@ -58,7 +58,7 @@ def write_card(recipe: TuningRecipe, trained: Trained, prices: Path | None) -> N
             _about(recipe),
             _results(results),
             _made(facts, book),
-            "![Reward, accuracy and length by step](curves.svg)" if pictured else "",
+            "![Reward, accuracy and length by step](curves.png)" if pictured else "",
             _recipe(recipe),
         )
         if part
@@ -69,6 +69,7 @@ def write_card(recipe: TuningRecipe, trained: Trained, prices: Path | None) -> N
 def training_facts(recipe: TuningRecipe, trained: Trained) -> TrainingFacts:
     """What runs pick up."""
     ledger = trained.ledger
+    joules = ledger.joules if _all_metered(recipe) else None
     return TrainingFacts(
         recipe=recipe.name,
         recipe_sha256=recipe_sha256(recipe),
@@ -81,15 +82,24 @@ def training_facts(recipe: TuningRecipe, trained: Trained) -> TrainingFacts:
         tokens=ledger.tokens or None,
         duration_s=ledger.duration_s,
         energy=TrainingEnergy(
-            joules=ledger.joules,
-            provenance=ledger.energy_provenance if ledger.joules is not None else "unavailable",
+            joules=joules,
+            provenance=ledger.energy_provenance if joules is not None else "unavailable",
             method=ledger.energy_method,
             scope=ledger.energy_scope,
         ),
-        gpus=torch.cuda.device_count(),
+        gpus=process_count() if torch.cuda.is_available() else 0,
         machine=probe_machine(),
         versions=installed_versions(_PACKAGES) | {"python": platform.python_version()},
     )
+
+
+def _all_metered(recipe: TuningRecipe) -> bool:
+    """Whether all that worked on it was in this machine: other nodes and a vLLM server are not seen."""
+    served = (
+        isinstance(recipe, ReinforcementRecipe) and recipe.vllm and recipe.vllm.mode == "server"
+    )
+    local = int(os.environ.get("LOCAL_WORLD_SIZE") or 1)
+    return not served and process_count() == local
 
 
 def method_of(recipe: TuningRecipe) -> str:
