@@ -140,9 +140,12 @@ def _notes(run: RunRecord) -> tuple[str, ...]:
         }
     )
     if embedded:
+        what = "a small demonstration model that ships with costbench; its"
+        if len(embedded) > 1:
+            what = "small demonstration models that ship with costbench; their"
         notes.append(
-            f"{', '.join(embedded)}: a small demonstration model that ships with costbench; "
-            "its figures show how the harness works and are no evidence about large models."
+            f"{', '.join(embedded)}: {what} figures show how the harness works and are no evidence "
+            "about large models."
         )
     faults = dict.fromkeys(fault.message for fault in run.faults)
     notes += [f"A meter could not be used: {fault}" for fault in faults]
