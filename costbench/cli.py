@@ -315,9 +315,10 @@ def meter(out: Path, name: str, form: str, command: tuple[str, ...]) -> None:
 def train(
     recipe: Path, out: Path | None, changes: tuple[str, ...], dry_run: bool, prices: Path | None
 ) -> None:
-    """Make a model from RECIPE (a file, or the name of a bundled one): weights, tokenizer and a card.
+    """Make a variant from RECIPE: weights, tokenizer and a card.
 
-    Resumes from its last checkpoint. On several GPUs: accelerate launch -m costbench train RECIPE.
+    RECIPE is a file, or the name of a bundled one. The same command goes on from the last checkpoint. On
+    several GPUs: accelerate launch -m costbench train RECIPE (docs/training.md).
     """
     from trainers.command import TrainOptions, train_recipe
 

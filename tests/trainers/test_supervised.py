@@ -243,7 +243,7 @@ def test_a_recipe_error_names_every_wrong_key(tmp_path):
         ({"data__styles": {"plain": 0.0}}, "data: styles: at least one weight"),
         ({"data__styles": {"chatty": 1.0}}, "data.styles.chatty"),
         ({"data__levels": [3, 1]}, "data.levels: must ascend, found [3, 1]"),
-        ({"kind": "magic"}, "kind: input should be 'supervised'"),
+        ({"kind": "magic"}, "`kind` is one of supervised, reinforcement, sft, dpo, found 'magic'"),
     ],
 )
 def test_a_recipe_that_cannot_be_trained_is_refused_when_it_is_read(tmp_path, changes, said):
