@@ -1,5 +1,6 @@
 """`costbench train`: a recipe in, a model folder with its card out."""
 
+import hashlib
 import logging
 import sys
 import warnings
@@ -34,7 +35,7 @@ def train_recipe(recipe_path: Path, options: TrainOptions = TrainOptions()) -> N
             raise TrainError(
                 f"{recipe.name}: trains from nothing; there is nothing to try without it"
             )
-        _train_from_scratch(recipe, options.out or Path("models") / recipe.name)
+        _train_supervised(recipe, options)
         return
     _need_trl()
     _quiet_libraries()
@@ -49,13 +50,15 @@ def train_recipe(recipe_path: Path, options: TrainOptions = TrainOptions()) -> N
 def _train_variant(recipe: TuningRecipe, options: TrainOptions) -> None:
     from costbench.locations import bundled_prices
     from costbench.prices import load_prices
+    from trainers.made import made_by
     from trainers.telling import Telling, tell, warn_of
-    from trainers.train import recipe_sha256, train
+    from trainers.train import train
     from trainers.variant_card import write_card
     from trainers.working import finished, full_disk_told, publish
 
     folder = options.out or Path("models") / recipe.name
-    if finished(folder, recipe_sha256(recipe)):
+    made = made_by(recipe)
+    if finished(folder, made.identity):
         tell(f"{folder} is there already, made by this recipe")
         return
     book = load_prices(options.prices or bundled_prices())
@@ -72,18 +75,24 @@ def _train_variant(recipe: TuningRecipe, options: TrainOptions) -> None:
         return
     tell("measuring on held-back problems")
     with full_disk_told(trained.folder.parent):
-        write_card(recipe, trained, book)
+        write_card(made, trained, book)
     publish(trained.folder, folder)
     tell(f"wrote {folder} (README.md says what it is and what it took)")
 
 
-def _train_from_scratch(recipe: SupervisedRecipe, folder: Path) -> None:
-    from trainers.card import write_card
+def _train_supervised(recipe: SupervisedRecipe, options: TrainOptions) -> None:
+    from costbench.locations import bundled_prices
+    from costbench.prices import load_prices
+    from trainers.made import made_by
     from trainers.supervised import Progress, train_supervised
+    from trainers.trained import Trained
 
+    folder = options.out or Path("models") / recipe.name
+    history: list[dict[str, float]] = []
     shown = sys.stderr.isatty()
 
     def show(progress: Progress) -> None:
+        history.append({"step": progress.step, "loss": progress.loss})
         line = (
             f"step {progress.step}/{progress.steps}  loss {progress.loss:.4f}  "
             f"{progress.tokens_per_second:,.0f} tok/s  {progress.remaining_s / 60:.0f} min left"
@@ -96,8 +105,29 @@ def _train_from_scratch(recipe: SupervisedRecipe, folder: Path) -> None:
         click.echo(f"\ncheckpoint in {folder}; the same command goes on from it", err=True)
         raise
     click.echo("\nmeasuring on held-back problems", err=True)
-    card = write_card(recipe, ledger, folder)
-    click.echo(f"wrote {folder} ({card.name} has its accuracy by level)", err=True)
+    if recipe.base is None:
+        from trainers.card import write_card as write_first_card
+
+        write_first_card(recipe, ledger, folder)
+    else:
+        from trainers.variant_card import write_card
+
+        trained = Trained(
+            folder, ledger, history, problems=_drawn(recipe), data_sha256=_data_sha256(recipe)
+        )
+        write_card(made_by(recipe), trained, load_prices(options.prices or bundled_prices()))
+    click.echo(f"wrote {folder} (README.md has its accuracy by level)", err=True)
+
+
+def _drawn(recipe: SupervisedRecipe) -> int:
+    """Problems are drawn anew for every batch."""
+    return recipe.optimization.steps * recipe.optimization.batch_size
+
+
+def _data_sha256(recipe: SupervisedRecipe) -> str:
+    """The data follow from these settings to the letter."""
+    said = f"{recipe.seed}\0{recipe.data.model_dump_json()}"
+    return hashlib.sha256(said.encode()).hexdigest()
 
 
 def bundled_recipes() -> dict[str, Path]:

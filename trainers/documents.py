@@ -9,6 +9,8 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from costbench.datasets.arithmetic import draw_chain
+from costbench.policies.asking import BudgetMode, asked
+from trainers.lengths import write_to_length
 from trainers.scratch import ArithmeticTraces
 from trainers.tokenizer import build_tokenizer
 from trainers.traces import Trace, write_trace
@@ -43,10 +45,13 @@ def draw_document(data: ArithmeticTraces, rng: random.Random) -> Document:
     chain = draw_chain(rng, rng.randint(*data.levels))
     while chain.held_back:
         chain = draw_chain(rng, rng.randint(*data.levels))
-    prompt = chain.prompt
-    if rng.random() < data.budget_prompts:
-        maximum = "maximum " if rng.random() < data.budget_maximum else ""
-        prompt += f" Think for {maximum}{rng.randint(*data.budget_tokens)} tokens."
+    if rng.random() >= data.budget_prompts:
+        return Document(chain.prompt, write_trace(chain, data.styles, rng))
+    mode: BudgetMode = "maximum" if rng.random() < data.budget_maximum else "exact"
+    budget = rng.randint(*data.budget_tokens)
+    prompt = asked(chain.prompt, budget, mode)
+    if data.budget_obeyed:
+        return Document(prompt, write_to_length(chain, budget, rng))
     return Document(prompt, write_trace(chain, data.styles, rng))
 
 

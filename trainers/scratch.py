@@ -1,4 +1,4 @@
-"""What a recipe for training from random weights may say: every key has one meaning, others are errors."""
+"""What a recipe for training on written-out reasoning may say: every key has one meaning."""
 
 from typing import Annotated, Literal
 
@@ -34,6 +34,8 @@ class ArithmeticTraces(Frozen):
     budget_tokens: tuple[Count, Count] = (10, 300)
     budget_maximum: Rate = 0.5
     """Share of those that say "for maximum N"."""
+    budget_obeyed: bool = False
+    """Traces are as long as their prompts say, where these say anything."""
 
     result_weight: Annotated[float, Field(ge=1)] = 1.0
     """How much more the result of an equation counts in the loss than other words."""
@@ -68,11 +70,13 @@ class Optimization(Frozen):
 
 
 class SupervisedRecipe(Frozen):
-    """Plain supervised training of a small model from random weights."""
+    """Plain supervised training of a small model on written-out reasoning."""
 
     kind: Literal["supervised"]
     name: Name
     seed: int = 0
+    base: str | None = None
+    """A model to go on from, with its tokenizer; random weights of the shape of `model` when absent."""
     model: Shape = Shape()
     data: ArithmeticTraces
     optimization: Optimization

@@ -11,6 +11,8 @@ import torch
 from transformers import GenerationConfig, PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
 from costbench.allocator import keep_freed_memory
+from costbench.engines.model_files import resolve_model
+from costbench.errors import TrainError, first_line
 from trainers.checkpoint import Checkpoint, Ledger
 from trainers.documents import Batch, batches, tokenizer_for
 from trainers.interrupts import interrupts_held
@@ -47,8 +49,7 @@ def train_supervised(
     """
     keep_freed_memory()
     torch.manual_seed(recipe.seed)
-    tokenizer = tokenizer_for(recipe.data)
-    model = build_model(recipe.model, tokenizer)
+    tokenizer, model = _begin(recipe)
     optimizers = build_optimizers(model, recipe.optimization)
     checkpoint = Checkpoint(folder / "checkpoint", recipe)
     ledger = checkpoint.load(model, optimizers)
@@ -62,6 +63,19 @@ def train_supervised(
         checkpoint.save(model, optimizers, spending.settle())
     export(model, tokenizer, folder)
     return spending.ledger
+
+
+def _begin(recipe: SupervisedRecipe) -> tuple[PreTrainedTokenizerFast, Qwen3ForCausalLM]:
+    """Random weights and a tokenizer with the recipe's words, or a finished model."""
+    if recipe.base is None:
+        tokenizer = tokenizer_for(recipe.data)
+        return tokenizer, build_model(recipe.model, tokenizer)
+    path = str(resolve_model(recipe.base))
+    try:
+        found = Qwen3ForCausalLM.from_pretrained(path, dtype=torch.float32)
+        return PreTrainedTokenizerFast.from_pretrained(path), found
+    except (OSError, ValueError) as error:
+        raise TrainError(f"base {recipe.base}: cannot be loaded: {first_line(error)}") from error
 
 
 class _Steps:

@@ -56,18 +56,39 @@ def write_trace(chain: Chain, styles: Mapping[Style, float], rng: random.Random)
     trace = Trace()
     if style in {"verbose", "plain"}:
         reached = _STEP_WRITERS[style](trace, chain, rng)
-        _conclude(trace, chain, reached, style, rng)
+        _conclude(trace, chain, reached, _rechecks(style, rng))
     elif style == "cut":
         _write_cut(trace, chain, rng)
     elif style != "empty":
         trace.write(_terse(chain) if style == "terse" else _merged(chain))
     # A thought that was cut short is for learning to answer from it, not for learning to stop there.
     trace.write(THINK_CLOSE, learn=style != "cut")
-    trace.write(f"{ANSWER_PREFIX}{chain.results[-1]}}}.")
+    write_answer(trace, chain)
     return trace
 
 
-def _write_verbose(trace: Trace, chain: Chain, rng: random.Random) -> int:
+def write_answer(trace: Trace, chain: Chain) -> None:
+    """What stands behind the end of thinking."""
+    trace.write(f"{ANSWER_PREFIX}{chain.results[-1]}}}.")
+
+
+def write_thought(
+    chain: Chain, style: Style, rng: random.Random, *, rechecks: int, checked: float
+) -> Trace:
+    """Thinking alone, with so many rechecks of the whole chain and such a share of checked steps."""
+    trace = Trace()
+    if style == "verbose":
+        _conclude(trace, chain, _write_verbose(trace, chain, rng, checked), rechecks)
+    elif style == "plain":
+        _conclude(trace, chain, _write_plain(trace, chain, rng), rechecks)
+    elif style != "empty":
+        trace.write(_terse(chain) if style == "terse" else _merged(chain))
+    return trace
+
+
+def _write_verbose(
+    trace: Trace, chain: Chain, rng: random.Random, checked: float = _STEP_CHECKED
+) -> int:
     """Each step stated, worked and mostly checked; returns the result that was reached."""
     value = reached = chain.start
     for number, step in enumerate(chain.steps, start=1):
@@ -79,7 +100,7 @@ def _write_verbose(trace: Trace, chain: Chain, rng: random.Random) -> int:
         trace.write(".")
         last = number == len(chain.steps)
         # Only the last step may leave a mistake for the recheck of the whole chain to find.
-        if rng.random() < _STEP_CHECKED or (wrong is not None and not last):
+        if rng.random() < checked or (wrong is not None and not last):
             doubt = " Wait, let me check." if rng.random() < _STEP_DOUBTED else " Check:"
             found = reached if wrong is None else wrong
             trace.write(f"{doubt} {_inverse(value, step, found)}.")
@@ -100,13 +121,16 @@ def _write_plain(trace: Trace, chain: Chain, rng: random.Random) -> int:
 _STEP_WRITERS = {"verbose": _write_verbose, "plain": _write_plain}
 
 
-def _conclude(trace: Trace, chain: Chain, reached: int, style: Style, rng: random.Random) -> None:
+def _rechecks(style: Style, rng: random.Random) -> int:
+    return rng.choices((0, 1, 2), weights=_RECHECKS[style])[0]
+
+
+def _conclude(trace: Trace, chain: Chain, reached: int, rechecks: int) -> None:
     """State the result; reconsider the whole chain, always when it was wrong."""
     answer = chain.results[-1]
     trace.write("So the result is")
     trace.write(f" {reached}", learn=reached == answer)
     trace.write(".\n")
-    rechecks = rng.choices((0, 1, 2), weights=_RECHECKS[style])[0]
     for _ in range(max(rechecks, 1) if reached != answer else rechecks):
         trace.write(f"Wait, let me check again. {_worked(chain, ', ')}.")
         trace.write(f" {'Yes' if reached == answer else 'No'}. So the result is {answer}.\n")
@@ -116,7 +140,7 @@ def _conclude(trace: Trace, chain: Chain, reached: int, style: Style, rng: rando
 def _write_cut(trace: Trace, chain: Chain, rng: random.Random) -> None:
     """A verbose trace broken off at a random place."""
     whole = Trace()
-    _conclude(whole, chain, _write_verbose(whole, chain, rng), "cut", rng)
+    _conclude(whole, chain, _write_verbose(whole, chain, rng), _rechecks("cut", rng))
     words = whole.text.split(" ")
     trace.write(" ".join(words[: rng.randrange(len(words))]), learn=False)
     trace.write("\n", learn=False)

@@ -1,12 +1,9 @@
 """From a recipe to a variant: TRL's own trainers, our graders and meters, a folder that is whole."""
 
-import hashlib
-import json
 import threading
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from transformers import PrinterCallback
 
@@ -30,41 +27,15 @@ from trainers.following import (
     write_ledger,
 )
 from trainers.interrupts import interrupts_held
+from trainers.made import recipe_sha256
 from trainers.prompts import data_sha256, load_problems
 from trainers.recipe import TuningRecipe
 from trainers.sampling import sample_responses
 from trainers.spending import Spending
+from trainers.trained import Trained
 from trainers.trl_config import updates_per_step
 from trainers.tuning import ReinforcementRecipe
 from trainers.working import claimed, full_disk_told, newest_checkpoint, working_folder
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What a training leaves for its card."""
-
-    folder: Path
-    """Whole, but not yet under its name."""
-    ledger: Ledger
-    history: list[dict[str, Any]]
-    """TRL's log, an entry per step."""
-    problems: int
-    data_sha256: str
-
-
-def recipe_sha256(recipe: TuningRecipe) -> str:
-    """Of all that a recipe says but how often it is stored and shown."""
-    said = recipe.model_dump(mode="json", exclude=_NOT_IDENTITY)
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
-
-
-_NOT_IDENTITY = {
-    "checkpoint_every_steps",
-    "keep_checkpoints",
-    "print_every_steps",
-    "log_to",
-    "needs",
-}
 
 
 def train(recipe: TuningRecipe, folder: Path, show: Show) -> Trained | None:

@@ -1,7 +1,6 @@
 """The card of a variant: what it is, how it was made, what that took; training.json for runs to pick up."""
 
 import asyncio
-import os
 import platform
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,18 +12,15 @@ import yaml
 from costbench.datasets.arithmetic import Arithmetic
 from costbench.hardware import installed_versions, probe_machine
 from costbench.interfaces import Policy
-from costbench.policies.prompt_budget import PromptBudget
-from costbench.policies.unconstrained import Unconstrained
 from costbench.prices import PriceBook, machine_rate
 from costbench.training import FILE, TrainingEnergy, TrainingFacts
 from costbench.types import Model
 from costbench.units import kwh_from_joules
 from trainers.curves import write_curves
 from trainers.judging import accuracy, judge
-from trainers.recipe import TuningRecipe
-from trainers.train import Trained, recipe_sha256
+from trainers.made import Made
+from trainers.trained import Trained
 from trainers.trl_config import process_count
-from trainers.tuning import ReinforcementRecipe
 
 _PROBLEMS, _SEED = 300, 1
 _PACKAGES = ("trl", "transformers", "torch", "peft", "vllm", "accelerate", "deepspeed", "costbench")
@@ -44,40 +40,40 @@ class Result:
     """Mean absolute, as a share of the budget; None where none was asked for."""
 
 
-def write_card(recipe: TuningRecipe, trained: Trained, book: PriceBook) -> None:
+def write_card(made: Made, trained: Trained, book: PriceBook) -> None:
     """training.json, curves.png and README.md into the folder of the weights."""
-    facts = training_facts(recipe, trained)
+    facts = training_facts(made, trained)
     (trained.folder / FILE).write_text(facts.model_dump_json(indent=1) + "\n", encoding="utf-8")
     pictured = write_curves(trained.history, trained.folder / "curves.png")
-    results = asyncio.run(_measured(recipe, trained.folder))
-    front = yaml.safe_dump(front_matter(recipe, facts, book), sort_keys=False, allow_unicode=True)
+    results = asyncio.run(_measured(made, trained.folder))
+    front = yaml.safe_dump(front_matter(made, facts, book), sort_keys=False, allow_unicode=True)
     body = "\n\n".join(
         part
         for part in (
-            f"# {recipe.name}",
-            _about(recipe),
+            f"# {made.recipe.name}",
+            _about(made),
             _results(results),
             _made(facts, book),
             "![Reward, accuracy and length by step](curves.png)" if pictured else "",
-            _recipe(recipe),
+            _recipe(made),
         )
         if part
     )
     (trained.folder / "README.md").write_text(f"---\n{front}---\n{body}\n", encoding="utf-8")
 
 
-def training_facts(recipe: TuningRecipe, trained: Trained) -> TrainingFacts:
+def training_facts(made: Made, trained: Trained) -> TrainingFacts:
     """What runs pick up."""
     ledger = trained.ledger
-    joules = ledger.joules if _all_metered(recipe) else None
+    joules = ledger.joules if made.metered else None
     return TrainingFacts(
-        recipe=recipe.name,
-        recipe_sha256=recipe_sha256(recipe),
-        method=method_of(recipe),
-        base=recipe.base.path,
+        recipe=made.recipe.name,
+        recipe_sha256=made.identity,
+        method=made.method,
+        base=made.base,
         data_sha256=trained.data_sha256,
         problems=trained.problems,
-        seed=recipe.seed,
+        seed=made.recipe.seed,
         steps=ledger.step,
         tokens=ledger.tokens or None,
         duration_s=ledger.duration_s,
@@ -93,26 +89,12 @@ def training_facts(recipe: TuningRecipe, trained: Trained) -> TrainingFacts:
     )
 
 
-def _all_metered(recipe: TuningRecipe) -> bool:
-    """Whether all that worked on it was in this machine: other nodes and a vLLM server are not seen."""
-    served = (
-        isinstance(recipe, ReinforcementRecipe) and recipe.vllm and recipe.vllm.mode == "server"
-    )
-    local = int(os.environ.get("LOCAL_WORLD_SIZE") or 1)
-    return not served and process_count() == local
-
-
-def method_of(recipe: TuningRecipe) -> str:
-    """The reward of reinforcement, else the kind of training."""
-    return str(recipe.reward["kind"]) if isinstance(recipe, ReinforcementRecipe) else recipe.kind
-
-
-def front_matter(recipe: TuningRecipe, facts: TrainingFacts, book: PriceBook) -> dict[str, Any]:
+def front_matter(made: Made, facts: TrainingFacts, book: PriceBook) -> dict[str, Any]:
     """What model hubs read; `co2_eq_emissions` in grams, left out where it is not known."""
-    embedded = recipe.base.path.startswith("embedded:")
+    embedded = made.base.startswith("embedded:")
     front: dict[str, Any] = {"license": "apache-2.0"} if embedded else {}
     front |= {
-        "base_model": recipe.base.path.removeprefix("embedded:"),
+        "base_model": made.base_name,
         "library_name": "transformers",
         "tags": ["reasoning", "efficient-reasoning", facts.method.replace("_", "-")],
     }
@@ -123,9 +105,7 @@ def front_matter(recipe: TuningRecipe, facts: TrainingFacts, book: PriceBook) ->
             "emissions": round(grams, 3),
             "source": f"costbench ({energy.provenance}: {energy.method}), "
             f"{book.grid.gco2e_per_kwh:g} g/kWh ({book.grid.place}, {book.grid.year})",
-            "training_type": "reinforcement learning"
-            if isinstance(recipe, ReinforcementRecipe)
-            else "fine-tuning",
+            "training_type": made.training_type,
             "geographical_location": f"not known; priced as {book.grid.place}",
             "hardware_used": facts.machine.label,
         }
@@ -138,39 +118,16 @@ def _gco2e(facts: TrainingFacts, book: PriceBook) -> float | None:
     return kwh_from_joules(facts.energy.joules) * book.grid.gco2e_per_kwh
 
 
-async def _measured(recipe: TuningRecipe, folder: Path) -> list[Result]:
+async def _measured(made: Made, folder: Path) -> list[Result]:
     """Variant and base on the same held-back problems; nothing where the data hold none back."""
-    if recipe.data.get("kind") != "arithmetic":
+    if made.levels is None:
         return []
-    levels = recipe.data.get("levels", (1, 6))
-    problems = list(Arithmetic(problems=_PROBLEMS, seed=_SEED, levels=levels).load())
-    thinking = recipe.base.thinking
+    problems = list(Arithmetic(problems=_PROBLEMS, seed=_SEED, levels=made.levels).load())
     models = [
-        Model(name=recipe.name, path=str(folder), thinking=thinking),
-        Model(
-            name=recipe.base.path.removeprefix("embedded:"),
-            path=recipe.base.path,
-            thinking=thinking,
-        ),
+        Model(name=made.recipe.name, path=str(folder), thinking=made.thinking),
+        Model(name=made.base_name, path=made.base, thinking=made.thinking),
     ]
-    return [
-        await _result(model, policy, problems) for model in models for policy in _policies(recipe)
-    ]
-
-
-def _policies(recipe: TuningRecipe) -> list[Policy]:
-    """Free of a budget, or budgets spread over what it was trained on."""
-    if recipe.lengths is None:
-        return [Unconstrained(max_tokens=_cap(recipe))]
-    low, high = recipe.lengths.tokens
-    mode = "maximum" if recipe.lengths.maximum > 0 else "exact"
-    budgets = [round(low + (high - low) * share) for share in (0.1, 0.3, 0.5, 0.7, 0.9)]
-    return [PromptBudget(budget=one, mode=mode, max_tokens=_cap(recipe)) for one in budgets]
-
-
-def _cap(recipe: TuningRecipe) -> int:
-    plan = recipe.rollouts if isinstance(recipe, ReinforcementRecipe) else recipe.sampled
-    return plan.max_tokens
+    return [await _result(model, policy, problems) for model in models for policy in made.policies]
 
 
 async def _result(model: Model, policy: Policy, problems: list[Any]) -> Result:
@@ -190,26 +147,15 @@ async def _result(model: Model, policy: Policy, problems: list[Any]) -> Result:
     )
 
 
-def _about(recipe: TuningRecipe) -> str:
-    base = recipe.base.path.removeprefix("embedded:")
-    made = f"Made from {base} by costbench's recipe `{recipe.name}` ({_method_words(recipe)})."
-    if not recipe.base.path.startswith("embedded:"):
-        return made
+def _about(made: Made) -> str:
+    name = made.recipe.name
+    about = f"Made from {made.base_name} by costbench's recipe `{name}` ({made.words})."
+    if not made.base.startswith("embedded:"):
+        return about
     return (
-        f"{made} A **demonstration model** of under a million parameters, shipped so that the harness can "
+        f"{about} A **demonstration model** of under a million parameters, shipped so that the harness can "
         "be tried on real variants without a network or a GPU. **It is not evidence about large models.**"
     )
-
-
-def _method_words(recipe: TuningRecipe) -> str:
-    if not isinstance(recipe, ReinforcementRecipe):
-        return {"sft": "rejection sampling and supervised fine-tuning", "dpo": "DPO"}[recipe.kind]
-    settings = {key: value for key, value in recipe.reward.items() if key != "kind"}
-    shown = ", ".join(
-        f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}"
-        for key, value in settings.items()
-    )
-    return f"{recipe.policy.estimator.upper()}, reward {method_of(recipe)}{': ' + shown if shown else ''}"
 
 
 def _results(results: list[Result]) -> str:
@@ -270,7 +216,7 @@ def _energy(facts: TrainingFacts) -> str:
     )
 
 
-def _recipe(recipe: TuningRecipe) -> str:
-    said = recipe.model_dump(mode="json", exclude_defaults=True)
+def _recipe(made: Made) -> str:
+    said = made.recipe.model_dump(mode="json", exclude_defaults=True)
     shown = yaml.safe_dump(said, sort_keys=False, width=100)
-    return f"```yaml\n{shown}```\n\nMake it again: `costbench train {recipe.name}`."
+    return f"```yaml\n{shown}```\n\nMake it again: `costbench train {made.recipe.name}`."

@@ -37,18 +37,19 @@ def tokenizer():
 
 @pytest.fixture
 def response(tokenizer):
-    """A response of so many tokens, its end not counted."""
+    """A response of so many tokens; where it is finished the last is its end of turn, as in a run."""
 
     def made(problem, length, *, correct=True, finished=True):
         head = f"{length} for {problem}.\n</think>\n\n\\boxed{{4}}"
         written = tokenizer.encode(head, add_special_tokens=False)
         filling = tokenizer.encode(".", add_special_tokens=False)
-        ids = (length - len(written)) * filling + written
-        assert len(ids) == length
+        end = [tokenizer.eos_token_id] if finished else []
+        ids = (length - len(written) - len(end)) * filling + written
+        assert len(ids + end) == length
         return Response(
             problem_id=problem,
             text=tokenizer.decode(ids),
-            token_ids=ids,
+            token_ids=ids + end,
             finished=finished,
             correct=correct,
         )
@@ -81,16 +82,24 @@ def parts(row):
 
 
 def chosen_lengths(rows):
-    """Without the end of turn."""
-    return [sum(row["completion_mask"]) - 1 for row in rows]
+    return [sum(row["completion_mask"]) for row in rows]
 
 
-def test_the_prompt_is_masked_and_the_response_ends_its_turn(response, tokenizer):
+def test_the_prompt_is_masked_and_the_response_ends_its_turn_once(response, tokenizer):
     one = response("p", 30)
     (row,) = sft_rows(sft(), PROBLEMS, [one], tokenizer)
     prompt, learned = parts(row)
     assert tokenizer.decode(prompt) == rendered("Add p.", tokenizer)
-    assert learned == [*one.token_ids, tokenizer.eos_token_id]
+    assert learned == list(one.token_ids)
+    assert learned.index(tokenizer.eos_token_id) == 29
+
+
+def test_an_engine_that_gives_no_end_of_turn_makes_the_same_row(response, tokenizer):
+    one = response("p", 30)
+    cut = one.model_copy(update={"token_ids": one.token_ids[:-1]})
+    recipe = sft(lengths={"tokens": [10, 60]})
+    (row,) = sft_rows(recipe, PROBLEMS, [one], tokenizer)
+    assert sft_rows(recipe, PROBLEMS, [cut], tokenizer) == [row]
 
 
 @pytest.mark.parametrize(
@@ -122,11 +131,11 @@ def test_a_spread_over_two_lengths_takes_each_of_them_once(response, tokenizer):
 def test_with_lengths_each_prompt_asks_for_what_its_response_has(
     response, tokenizer, maximum, mode
 ):
-    """In the words of the policy that budgets are asked with, the end of turn counted as a run counts it."""
+    """In the words of the policy that asks for budgets, all tokens counted, as a run counts them."""
     samples = [response("p", 30), response("q", 45)]
     recipe = sft(choose="correct", lengths={"tokens": [10, 60], "maximum": maximum})
     rows = sft_rows(recipe, PROBLEMS, samples, tokenizer)
-    for row, name, length in zip(rows, "pq", (31, 46), strict=True):
+    for row, name, length in zip(rows, "pq", (30, 45), strict=True):
         prompt, learned = parts(row)
         assert len(learned) == length
         words = asked(f"Add {name}.", length, mode)
@@ -137,7 +146,8 @@ def test_the_share_of_maxima_is_that_of_the_recipe_and_drawn_by_response(respons
     samples = [response("p", n) for n in range(30, 60)]
     shares = [hash_share(one) for one in samples]
     assert len(set(shares)) == 30
-    assert 0 <= min(shares) < 0.2 < 0.8 < max(shares) < 1
+    assert 0 <= min(shares) < 0.2
+    assert 0.8 < max(shares) < 1
     recipe = sft(choose="correct", lengths={"tokens": [10, 60], "maximum": 0.4})
     rows = sft_rows(recipe, PROBLEMS, samples, tokenizer)
     told = ["for maximum" in tokenizer.decode(row["input_ids"]) for row in rows]
@@ -194,20 +204,21 @@ def test_trl_trains_on_the_pair_as_the_model_wrote_it(response, tokenizer, tmp_p
     short, long = response("p", 30), response("p", 70, correct=False)
     trainer = imitation_trainer(dpo(), tmp_path, (PROBLEMS, [short, long]), tokenizer)
     (row,) = trainer.train_dataset
-    end = tokenizer.eos_token_id
     assert tokenizer.decode(row["prompt_ids"]) == rendered("Add p.", tokenizer)
-    assert row["chosen_ids"] == [*short.token_ids, end]
-    assert row["rejected_ids"] == [*long.token_ids, end]
+    assert row["chosen_ids"] == list(short.token_ids)
+    assert row["rejected_ids"] == list(long.token_ids)
 
 
 def test_trl_takes_imitated_rows_as_they_are(response, tokenizer, tmp_path):
     one = response("p", 30)
     trainer = imitation_trainer(sft(), tmp_path, (PROBLEMS, [one]), tokenizer)
-    (row,) = trainer.train_dataset
-    assert parts(row) == parts(sft_rows(sft(), PROBLEMS, [one], tokenizer)[0])
-    batch = trainer.data_collator([row])
-    learned = [label for label in batch["labels"][0].tolist() if label != -100]
-    assert learned == [*one.token_ids, tokenizer.eos_token_id]
+    batch = trainer.data_collator([trainer.train_dataset[0]])
+    (row,) = sft_rows(sft(), PROBLEMS, [one], tokenizer)
+    assert batch["input_ids"].tolist() == [row["input_ids"]]
+    assert batch["labels"][0].tolist() == [
+        number if learned else -100
+        for number, learned in zip(row["input_ids"], row["completion_mask"], strict=True)
+    ]
 
 
 def test_a_beginning_of_text_is_not_written_twice(response):
@@ -255,8 +266,10 @@ def test_each_problem_gets_its_samples_and_each_sample_its_verdict(sampled, toke
     answers = {problem.id: problem.answer for problem in problems}
     assert {one.finished for one in responses} == {True, False}
     for one in responses:
-        assert tokenizer.eos_token_id not in one.token_ids
-        assert one.text == tokenizer.decode(one.token_ids)
+        body = one.token_ids[: -1 if one.finished else None]
+        assert one.text == tokenizer.decode(body)
+        assert tokenizer.eos_token_id not in body
+        assert one.finished == (one.token_ids[-1] == tokenizer.eos_token_id)
         assert one.finished or len(one.token_ids) == 40
         boxed = f"boxed{{{answers[one.problem_id]}}}" in one.text
         assert one.correct == (one.finished and boxed)

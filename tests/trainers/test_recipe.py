@@ -52,7 +52,11 @@ def test_there_are_recipes_of_each_kind_for_real_hardware_and_for_the_embedded_m
         *(("arora-1.5b", "reinforcement"), ("arora-7b", "reinforcement")),
         *(("l1-exact-1.5b", "reinforcement"), ("l1-max-1.5b", "reinforcement")),
         *(("sft-shortest-1.5b", "sft"), ("dpo-1.5b", "dpo")),
-        *(("abacus-alpha-0.2", "reinforcement"), ("abacus-lengths", "sft"), ("abacus-dpo", "dpo")),
+        *(
+            ("abacus-alpha-0.2", "reinforcement"),
+            ("abacus-dpo", "dpo"),
+            ("abacus-sft-shortest", "sft"),
+        ),
     ):
         assert kinds[name] == kind
 
