@@ -11,8 +11,10 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from costbench.errors import TrainError
-from trainers.command import train_recipe
+from costbench.engines.model_files import resolve_model
+from costbench.errors import EngineError, TrainError
+from costbench.training import read_training
+from trainers.command import TrainOptions, train_recipe
 from trainers.recipe import load_recipe
 from trainers.scratch import Optimization
 from trainers.supervised import learning_rate_scale, train_supervised
@@ -284,3 +286,42 @@ def test_the_bundled_recipe_is_one(request):
     found = load_recipe(request.config.rootpath / "trainers" / "recipes" / "abacus-base.yaml")
     assert found.name == "abacus-base"
     assert sum(found.data.styles.values()) == pytest.approx(1)
+
+
+FROM_BASE = """\
+kind: supervised
+name: further
+base: "embedded:abacus-base"
+data:
+  kind: arithmetic_traces
+  levels: [1, 2]
+  styles: {plain: 1}
+  budget_prompts: 1
+  budget_tokens: [24, 80]
+  budget_maximum: 0
+  budget_obeyed: true
+optimization: {steps: 2, batch_size: 4, warmup_steps: 1}
+"""
+
+
+def test_a_finished_model_is_gone_on_from_and_its_card_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr("trainers.variant_card._PROBLEMS", 6)
+    (tmp_path / "further.yaml").write_text(FROM_BASE)
+    train_recipe(tmp_path / "further.yaml", TrainOptions(out=tmp_path / "further"))
+    facts = read_training(str(tmp_path / "further"))
+    assert (facts.base, facts.method, facts.steps) == ("embedded:abacus-base", "supervised", 2)
+    assert facts.problems == 8  # drawn anew for each batch
+    card = (tmp_path / "further" / "README.md").read_text()
+    assert "Made from abacus-base" in card
+    assert "prompt_budget@52" in card
+    base = weights_of(resolve_model("embedded:abacus-base"))
+    moved = weights_of(tmp_path / "further")
+    assert base.keys() == moved.keys()
+    changes = [(moved[key].float() - base[key].float()).abs().max().item() for key in base]
+    assert 0 < max(changes) < 0.5  # two steps from where the base stood, not from random weights
+
+
+def test_a_base_that_is_not_there_is_told(tmp_path):
+    (tmp_path / "further.yaml").write_text(FROM_BASE.replace("abacus-base", "abacus-nowhere"))
+    with pytest.raises(EngineError, match="no embedded model is called"):
+        train_recipe(tmp_path / "further.yaml", TrainOptions(out=tmp_path / "further"))
