@@ -2,6 +2,8 @@
 
 import itertools
 import json
+from contextlib import contextmanager
+from typing import Literal
 
 import pytest
 import torch
@@ -9,7 +11,7 @@ from tokenizers.processors import TemplateProcessing
 
 from costbench.errors import TrainError
 from costbench.policies.asking import asked
-from costbench.types import Problem
+from costbench.types import Component, Grade, Problem
 from trainers.assembly import imitation_trainer, load_tokenizer
 from trainers.choosing import dpo_rows, hash_share, sft_rows
 from trainers.prompts import load_problems
@@ -274,6 +276,28 @@ def test_each_problem_gets_its_samples_and_each_sample_its_verdict(sampled, toke
         boxed = f"boxed{{{answers[one.problem_id]}}}" in one.text
         assert one.correct == (one.finished and boxed)
     assert {one.correct for one in responses} == {True, False}
+
+
+class AgreeingGrader(Component):
+    """Everything is right."""
+
+    kind: Literal["agreeing"] = "agreeing"
+
+    @property
+    def version(self):
+        return "agreeing-1"
+
+    @contextmanager
+    def open(self):
+        yield lambda answered: [Grade(correct=True) for _ in answered]
+
+
+def test_what_the_model_did_not_end_is_wrong_whatever_the_grader_says(tmp_path):
+    recipe = sft(sampled=SAMPLED, grader=f"{__name__}:AgreeingGrader")
+    problems = load_problems(DATA)
+    found = sample_responses(recipe, problems, tmp_path / "samples.jsonl", lambda *_: None)
+    assert [one.correct for one in found] == [one.finished for one in found]
+    assert {one.correct for one in found} == {True, False}
 
 
 def test_samples_of_one_problem_differ(sampled):
