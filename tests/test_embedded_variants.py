@@ -1,5 +1,6 @@
 """The variants that ship: made by the bundled recipes as they stand, and with cards that runs can read."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,16 @@ def test_the_card_of_a_variant_says_what_it_is_and_what_it_took(name: str) -> No
     assert "co2_eq_emissions" in card
     assert f"costbench train {name}" in card
     assert "curves.png" in card
+
+
+def test_the_readme_has_the_figures_of_the_cards() -> None:
+    table = (EMBEDDED.parent.parent / "README.md").read_text().split("## Train a variant")[1]
+    rows = re.findall(r"\| (abacus-\S+) \|[^|]*\| ([\d.]+) \| (\d+) \| ([\d.]*)", table)
+    assert {name for name, *_ in rows} >= set(VARIANTS) & {"abacus-alpha-0", "abacus-alpha-0.2"}
+    for name, accuracy, tokens, minutes in rows:
+        card = (EMBEDDED / "abacus-alpha-0.2" / "README.md").read_text()
+        if name in VARIANTS:
+            card = (EMBEDDED / name / "README.md").read_text()
+            assert f": {minutes} minutes on" in card
+        shown = rf"\| {re.escape(name)} \| unconstrained \| 0?{re.escape(accuracy)} \| {tokens} \|"
+        assert re.search(shown, card)
