@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 
 from costbench.errors import SuiteError
 
+_OURS = ("costbench", "trainers")
 ONE, MANY = "<component>", "<components>"
 """Steps of a place that are in our models but not in the file."""
 
@@ -215,5 +216,5 @@ def _known_keys() -> set[str]:
     while waiting:
         model = waiting.pop()
         keys |= set(model.model_fields)
-        waiting += [sub for sub in model.__subclasses__() if sub.__module__.startswith(("costbench", "trainers"))]
+        waiting += [sub for sub in model.__subclasses__() if sub.__module__.startswith(_OURS)]
     return keys

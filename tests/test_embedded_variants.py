@@ -7,9 +7,8 @@ import pytest
 from safetensors import safe_open
 
 from costbench.training import read_training
-from trainers.command import bundled_recipes
 from trainers.made import recipe_sha256
-from trainers.recipe import load_recipe
+from trainers.recipe import bundled_recipes, load_recipe
 
 EMBEDDED = Path(__file__).parent.parent / "costbench" / "embedded"
 VARIANTS = sorted(path.name for path in EMBEDDED.iterdir() if path.name != "abacus-base")

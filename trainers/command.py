@@ -11,10 +11,8 @@ from pathlib import Path
 import click
 
 from costbench.errors import TrainError
-from trainers.recipe import TuningRecipe, load_recipe
+from trainers.recipe import TuningRecipe, bundled_recipes, load_recipe
 from trainers.scratch import SupervisedRecipe
-
-_RECIPES = Path(__file__).parent / "recipes"
 
 
 @dataclass(frozen=True)
@@ -128,11 +126,6 @@ def _data_sha256(recipe: SupervisedRecipe) -> str:
     """The data follow from these settings to the letter."""
     said = f"{recipe.seed}\0{recipe.data.model_dump_json()}"
     return hashlib.sha256(said.encode()).hexdigest()
-
-
-def bundled_recipes() -> dict[str, Path]:
-    """By name."""
-    return {path.stem: path for path in sorted(_RECIPES.glob("*.yaml"))}
 
 
 def _find(path: Path) -> Path:

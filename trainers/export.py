@@ -62,3 +62,5 @@ def _write(saved: Path, recipe: TuningRecipe, folder: Path) -> None:
     model.generation_config = sampling_defaults(recipe.base) or GenerationConfig()
     model.save_pretrained(str(folder))
     AutoTokenizer.from_pretrained(base, revision=recipe.base.revision).save_pretrained(str(folder))
+    for weights in folder.glob("*.safetensors"):
+        weights.chmod(0o644)  # safetensors writes for its owner alone

@@ -21,6 +21,14 @@ KINDS: dict[str, type[Recipe]] = {
 }
 
 
+_BUNDLED = Path(__file__).parent / "recipes"
+
+
+def bundled_recipes() -> dict[str, Path]:
+    """By name."""
+    return {path.stem: path for path in sorted(_BUNDLED.glob("*.yaml"))}
+
+
 def load_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
     """Read a recipe; `changes` are KEY=VALUE with a dotted key. Raises TrainError for what is wrong."""
     try:

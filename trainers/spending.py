@@ -72,7 +72,9 @@ class Spending:
 
     def _domains(self, facts: MeterFacts) -> tuple[str, ...]:
         """Of GPUs those that this job may use; neighbors on the machine are somebody else's."""
-        if facts.scope != GPU_SCOPE:
+        if not torch.cuda.is_available():
             return facts.headline
+        if facts.scope != GPU_SCOPE:  # a meter of the CPU is no stand-in for a GPU
+            return ()
         mine = {f"gpu:{uuid}" for uuid in visible_gpus()}
         return tuple(domain for domain in facts.headline if domain in mine)

@@ -158,7 +158,8 @@ class Tuning(Frozen):
     optimization: Optimization
     lora: Lora | None = None
     checkpoint_every_steps: Count = 10
-    keep_checkpoints: Count = 2
+    keep_checkpoints: Annotated[int, Field(ge=2)] = 2
+    """At least 2: the one before is deleted before the newest is complete."""
     print_every_steps: Count | None = 10
     """How often a sample response is shown."""
     log_to: tuple[Literal["tensorboard", "wandb", "trackio"], ...] = ()

@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from costbench.errors import TrainError
-from trainers.command import TrainOptions, bundled_recipes, train_recipe
-from trainers.recipe import load_recipe
+from trainers.command import TrainOptions, train_recipe
+from trainers.recipe import bundled_recipes, load_recipe
 from trainers.rewards import LCPO_EXACT_ALPHA_CODE
 from trainers.train import recipe_sha256
 from trainers.tuning import DpoRecipe, ReinforcementRecipe, SftRecipe
@@ -277,7 +277,7 @@ def test_a_recipe_is_found_by_its_bundled_name_and_an_unknown_one_is_refused(tmp
 
 def test_how_often_it_is_stored_and_shown_is_not_what_a_recipe_is(path):
     """Or nobody could look closer at a training that is under way."""
-    same = ["checkpoint_every_steps=3", "keep_checkpoints=1", "print_every_steps=1"]
+    same = ["checkpoint_every_steps=3", "keep_checkpoints=3", "print_every_steps=1"]
     same += ["log_to=[wandb]", "needs=patience"]
     identity = recipe_sha256(load_recipe(path))
     assert recipe_sha256(load_recipe(path, same)) == identity

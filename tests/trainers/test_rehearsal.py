@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from costbench.errors import TrainError
-from trainers.command import TrainOptions, bundled_recipes, train_recipe
-from trainers.recipe import load_recipe
+from trainers.command import TrainOptions, train_recipe
+from trainers.recipe import bundled_recipes, load_recipe
 from trainers.rehearsal import stand_in
 from trainers.tuning import ReinforcementRecipe
 

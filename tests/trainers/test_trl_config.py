@@ -5,8 +5,7 @@ from trl import DPOConfig, GRPOConfig, RLOOConfig, SFTConfig
 
 from costbench.errors import TrainError
 from trainers.assembly import peft_config
-from trainers.command import bundled_recipes
-from trainers.recipe import load_recipe
+from trainers.recipe import bundled_recipes, load_recipe
 from trainers.trl_config import (
     dpo_arguments,
     process_count,
