@@ -121,8 +121,9 @@ def test_linear_on_a_hostile_megabyte(unit: str) -> None:
         final_answer("\\boxed{" + text, last_resort="line")
         return time.process_time() - start
 
-    small, large = seconds(100_000), seconds(1_000_000)
-    assert large < 0.3 + 40 * small, "quadratic would be 100 times"
+    # A busy machine may spoil one comparison; what is quadratic spoils all of them.
+    linear = (seconds(1_000_000) < 0.3 + 40 * seconds(100_000) for _ in range(3))
+    assert any(linear), "quadratic would be 100 times"
     assert large < 4
 
 
