@@ -298,3 +298,10 @@ def test_a_window_that_begins_within_the_first_update_is_exact():
     joules = 300.0 * 0.1 * np.floor(polls_s / 0.1)
     series = series_of(polls_s, joules)
     assert series.energy(0.06, 10.0) == pytest.approx(300 * 9.94, abs=1.0)
+
+
+def test_a_counter_that_moves_at_every_reading_is_placed_at_its_readings() -> None:
+    read_s = np.array([0.0, 0.2, 0.4, 0.75, 0.9, 1.3])  # polls of a busy machine: uneven
+    series = series_of(read_s, 65 * read_s)
+    for start_s, end_s in [(0.05, 0.15), (0.41, 0.5), (0.3, 1.2)]:
+        assert series.energy(start_s, end_s) == pytest.approx(65 * (end_s - start_s))
