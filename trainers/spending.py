@@ -9,7 +9,7 @@ import torch
 from costbench.metering.sampler import Reading, Sampler
 from costbench.metering.select import meters_for
 from costbench.metering.trace import build_trace, total_joules, window_joules
-from costbench.types import GPU_SCOPE, MeterFacts
+from costbench.types import MeterFacts
 from trainers.checkpoint import Ledger
 
 _POLL_S = 0.1
@@ -71,10 +71,8 @@ class Spending:
         return joules
 
     def _domains(self, facts: MeterFacts) -> tuple[str, ...]:
-        """Of GPUs those that this job may use; neighbors on the machine are somebody else's."""
+        """With GPUs those that this job may use: neighbors are somebody else's, a CPU no stand-in for one."""
         if not torch.cuda.is_available():
             return facts.headline
-        if facts.scope != GPU_SCOPE:  # a meter of the CPU is no stand-in for a GPU
-            return ()
         mine = {f"gpu:{uuid}" for uuid in visible_gpus()}
         return tuple(domain for domain in facts.headline if domain in mine)
