@@ -72,23 +72,36 @@ def write_answer(trace: Trace, chain: Chain) -> None:
     trace.write(f"{ANSWER_PREFIX}{chain.results[-1]}}}.")
 
 
-def write_thought(
-    chain: Chain, style: Style, rng: random.Random, *, rechecks: int, checked: float
-) -> Trace:
-    """Thinking alone, with so many rechecks of the whole chain and such a share of checked steps."""
+def write_thought(chain: Chain, style: Style, rng: random.Random) -> Trace:
+    """Thinking alone, in one of the short styles."""
     trace = Trace()
-    if style == "verbose":
-        _conclude(trace, chain, _write_verbose(trace, chain, rng, checked), rechecks)
-    elif style == "plain":
-        _conclude(trace, chain, _write_plain(trace, chain, rng), rechecks)
+    if style == "plain":
+        _write_plain(trace, chain, rng)
     elif style != "empty":
         trace.write(_terse(chain) if style == "terse" else _merged(chain))
     return trace
 
 
-def _write_verbose(
-    trace: Trace, chain: Chain, rng: random.Random, checked: float = _STEP_CHECKED
-) -> int:
+def verbose_step(number: int, value: int, step: Step, *, doubted: bool | None = None) -> str:
+    """A step of the verbose style on one line, without mistakes; checked unless `doubted` is None."""
+    result, work = step.apply(value), f"{value} {step.operator} {step.operand} ="
+    line = f"Step {number}: we have {value}, {step.phrase.lower()}. {work} {result}."
+    if doubted is None:
+        return line
+    return f"{line}{_doubt(doubted)} {_inverse(value, step, result)}. Yes."
+
+
+def conclusion(chain: Chain) -> str:
+    """The line that states the result."""
+    return f"So the result is {chain.results[-1]}."
+
+
+def recheck(chain: Chain) -> str:
+    """The whole chain once more, on one line, with nothing to mend."""
+    return f"Wait, let me check again. {_worked(chain, ', ')}. Yes. So the result is {chain.results[-1]}."
+
+
+def _write_verbose(trace: Trace, chain: Chain, rng: random.Random) -> int:
     """Each step stated, worked and mostly checked; returns the result that was reached."""
     value = reached = chain.start
     for number, step in enumerate(chain.steps, start=1):
@@ -100,8 +113,8 @@ def _write_verbose(
         trace.write(".")
         last = number == len(chain.steps)
         # Only the last step may leave a mistake for the recheck of the whole chain to find.
-        if rng.random() < checked or (wrong is not None and not last):
-            doubt = " Wait, let me check." if rng.random() < _STEP_DOUBTED else " Check:"
+        if rng.random() < _STEP_CHECKED or (wrong is not None and not last):
+            doubt = _doubt(rng.random() < _STEP_DOUBTED)
             found = reached if wrong is None else wrong
             trace.write(f"{doubt} {_inverse(value, step, found)}.")
             trace.write(" Yes." if wrong is None else f" No. {work} {reached}.")
@@ -110,6 +123,10 @@ def _write_verbose(
         if wrong is not None:
             return wrong
     return reached
+
+
+def _doubt(doubted: bool) -> str:
+    return " Wait, let me check." if doubted else " Check:"
 
 
 def _write_plain(trace: Trace, chain: Chain, rng: random.Random) -> int:
