@@ -42,20 +42,27 @@ class BudgetLine:
 
         Beyond its ends the line goes on level: a slope between two points says nothing about what is there.
         """
-        x = _log2(tokens)
-        below = (self.log2_tokens < x[..., None]).sum(axis=-1)
-        left, right = np.maximum(below - 1, 0), np.minimum(below, self.accuracy.shape[-1] - 1)
-        start, end = _taken(self.log2_tokens, left), _taken(self.log2_tokens, right)
-        part = np.zeros_like(x)
-        with np.errstate(invalid="ignore"):
-            np.divide(x - start, end - start, out=part, where=left != right)
-        found = (1 - part) * _taken(self.accuracy, left) + part * _taken(self.accuracy, right)
-        return np.where(np.isnan(x), np.nan, found)
+        return interpolated(self.log2_tokens, self.accuracy, _log2(tokens))
 
 
 def _log2(tokens: Floats) -> Floats:
     with np.errstate(divide="ignore"):
         return np.asarray(np.log2(tokens))
+
+
+def interpolated(x: Floats, y: Floats, at: Floats) -> Floats:
+    """Values of y at `at`, linear between neighboring points of rising x and level beyond its ends.
+
+    The last axis of x and y runs over points; `at` has the axes before it, and NaN gives NaN.
+    """
+    below = (x < at[..., None]).sum(axis=-1)
+    left, right = np.maximum(below - 1, 0), np.minimum(below, x.shape[-1] - 1)
+    start, end = _taken(x, left), _taken(x, right)
+    part = np.zeros_like(at)
+    with np.errstate(invalid="ignore"):
+        np.divide(at - start, end - start, out=part, where=left != right)
+    found = (1 - part) * _taken(y, left) + part * _taken(y, right)
+    return np.where(np.isnan(at), np.nan, found)
 
 
 def _taken(values: Floats, at: NDArray[np.int64]) -> Floats:
