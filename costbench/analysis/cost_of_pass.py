@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from costbench.analysis.stats import Estimate, Resampling, cost_per_correct, ratio_estimate
+from costbench.analysis.ratio import Ratio
+from costbench.analysis.stats import Estimate, Resampling, bound_without_correct, ratio_estimate
 
 Floats = NDArray[np.float64]
 
@@ -66,7 +67,7 @@ def cost_of_set(
         costs, rates = np.vstack([costs, of_expert]), np.vstack([rates, np.ones_like(of_expert)])
     reason = _why_none(by_problem)
     mean = Estimate(None, reason=reason) if reason else _mean(by_problem, resampling)
-    return SetCost(by_problem, mean, _routed(costs, rates, resampling), unsolved)
+    return SetCost(by_problem, mean, _routed(costs, rates), unsolved)
 
 
 def gain(before: Floats, after: Floats, resampling: Resampling) -> Estimate:
@@ -89,13 +90,15 @@ def essentialness(without: Floats, every: Floats, resampling: Resampling) -> Est
     return ratio_estimate((without - every)[:, None], without[:, None], resampling)
 
 
-def _routed(costs: Floats, rates: Floats, resampling: Resampling) -> Estimate:
+def _routed(costs: Floats, rates: Floats) -> Estimate:
     values = cost_of_pass(costs, rates)
     if np.isnan(values).any():
         return Estimate(None, reason="not_measured")
     best = np.lexsort((costs, values), axis=0)[:1]
     cost, rate = (np.take_along_axis(table, best, axis=0).T for table in (costs, rates))
-    return cost_per_correct(cost, rate, np.ones_like(cost), resampling)
+    if not rate.sum() > 0:
+        return bound_without_correct(cost, np.ones_like(cost))
+    return Ratio.of(cost, rate).estimate()
 
 
 def _mean(by_problem: Floats, resampling: Resampling) -> Estimate:

@@ -112,24 +112,14 @@ def table_of(values: Floats, problem: Ints, sample: Ints, shape: tuple[int, int]
     return table / np.maximum(count, 1.0)
 
 
-def ratio_estimate(
-    over: Floats,
-    under: Floats,
-    resampling: Resampling,
-    passes: Floats | None = None,
-    noise: Floats | None = None,
-) -> Estimate:
-    """A ratio of sums with a percentile interval; None with a reason where it is not defined.
-
-    `noise` are factors, one per resample, for what resampling cannot see: the error of an instrument.
-    """
+def ratio_estimate(over: Floats, under: Floats, resampling: Resampling) -> Estimate:
+    """A ratio of sums with a percentile interval, for what may be 0 or below; costs: `analysis.ratio`."""
     if np.isnan(over).any() or np.isnan(under).any():
         return Estimate(None, reason="not_measured")
     bottom = float(under.sum())
     if bottom <= 0:
         return Estimate(None, reason="nothing_to_divide_by")
-    drawn = resampling.ratio(over, under, passes)
-    low, high = percentile_interval(drawn if noise is None else drawn * noise)
+    low, high = percentile_interval(resampling.ratio(over, under))
     return Estimate(
         float(over.sum()) / bottom, low, high, reason=None if high is not None else "unbounded"
     )
@@ -166,22 +156,13 @@ def highest_unseen_rate(problems: int) -> float:
     return 1.0 - float((1.0 - CONFIDENCE) ** (1 / problems))
 
 
-def cost_per_correct(
-    cost: Floats,
-    correct: Floats,
-    attempts: Floats,
-    resampling: Resampling,
-    passes: Floats | None = None,
-    noise: Floats | None = None,
-) -> Estimate:
-    """Cost of all attempts over the number correct (a ratio of sums, tables by problem and pass).
+def bound_without_correct(cost: Floats, attempts: Floats) -> Estimate:
+    """Cost per correct answer where none is: no figure, but a bound from the highest success rate that fits.
 
-    With nothing correct there is no figure, but a lower bound, from the highest success rate that fits.
+    Tables by problem and pass.
     """
     if np.isnan(cost).any():
         return Estimate(None, reason="not_measured")
-    if correct.sum() > 0:
-        return ratio_estimate(cost, correct, resampling, passes, noise)
     problems = int((attempts.sum(axis=1) > 0).sum())
     if problems == 0 or attempts.sum() <= 0:
         return Estimate(None, reason="no_attempts")

@@ -2,13 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
-from costbench.analysis.compare import (
-    resampled_ratio,
-    share_difference,
-    share_ratio,
-    verdict,
-)
-from costbench.analysis.stats import Estimate
+import numpy as np
+
+from costbench.analysis.compare import share_difference, share_ratio, verdict
+from costbench.analysis.multiple import bootstrap_p, holm
+from costbench.analysis.stats import CONFIDENCE, Estimate
 from costbench.report.cells import to_e
 from costbench.report.contract import Comparison, E
 from costbench.report.figures import CellFigures
@@ -17,11 +15,33 @@ from costbench.report.figures import CellFigures
 def compare_cells(
     figures: Sequence[CellFigures], baseline: str | None, margin: float | None
 ) -> list[Comparison]:
-    """Every cell against its baseline."""
+    """Every cell of one group and dataset against its baseline.
+
+    The more cells, the likelier one differs by chance: verdicts hold for all candidates of a metric at once.
+    """
     found = []
     for candidate, base in paired(figures, baseline):
         found += _compare(candidate, base, margin)
-    return found
+    return _together(found)
+
+
+def _together(found: Sequence[Comparison]) -> list[Comparison]:
+    """P-values adjusted within each metric (Holm); what is no longer sure is inconclusive."""
+    adjusted: dict[int, float] = {}
+    for metric in {each.metric for each in found}:
+        at = [n for n, each in enumerate(found) if each.metric == metric]
+        p = np.array([np.nan if found[n].p is None else found[n].p for n in at], dtype=float)
+        adjusted |= dict(zip(at, holm(p).tolist(), strict=True))
+    return [_judged(each, adjusted[n]) for n, each in enumerate(found)]
+
+
+def _judged(one: Comparison, p: float) -> Comparison:
+    if np.isnan(p):
+        return one
+    sure = p < 1 - CONFIDENCE or one.verdict not in {"lower", "higher"}
+    return one.model_copy(
+        update={"p_adjusted": p, "verdict": one.verdict if sure else "inconclusive"}
+    )
 
 
 def paired(
@@ -56,35 +76,38 @@ def _compare(candidate: CellFigures, base: CellFigures, margin: float | None) ->
     ids = {"baseline": base.record.id, "candidate": candidate.record.id, "margin": margin}
     shares = candidate.share, base.share, candidate.record.problems
     difference = share_difference(*shares)
+    known = difference.value is not None
     found = [
         Comparison(
             **ids,
             metric="accuracy",
             ratio=to_e(share_ratio(*shares)),
             difference=to_e(difference),
+            p=float(bootstrap_p(candidate.share.draws - base.share.draws)) if known else None,
             verdict=_sign(difference),
         )
     ]
-    for metric in candidate.draws.compared:
-        ratio = _ratio(candidate, base, metric)
+    for metric in candidate.compared:
+        ratio, p = _ratio(candidate, base, metric)
         found.append(
             Comparison(
                 **ids,
                 metric=metric,
                 ratio=to_e(ratio),
                 difference=E(value=None, reason="not_applicable"),
+                p=p,
                 verdict=verdict(ratio, margin),
             )
         )
     return found
 
 
-def _ratio(candidate: CellFigures, base: CellFigures, metric: str) -> Estimate:
+def _ratio(candidate: CellFigures, base: CellFigures, metric: str) -> tuple[Estimate, float | None]:
     reason = incomparable(candidate, base, metric)
     if reason is not None:
-        return Estimate(None, reason=reason)
-    draws = candidate.draws.compared[metric], base.draws.compared[metric]
-    return resampled_ratio(candidate.headline(metric), base.headline(metric), *draws)
+        return Estimate(None, reason=reason), None
+    found = candidate.ratio(metric).compared_with(base.ratio(metric))
+    return found.estimate(), found.p_value()
 
 
 def incomparable(candidate: CellFigures, base: CellFigures, metric: str) -> str | None:

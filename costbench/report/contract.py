@@ -14,7 +14,7 @@ from costbench.metering.window_energy import Bound
 from costbench.types import Device, Frozen, LatencyBasis, Provenance, Quality, Role
 
 SCHEMA_VERSION = 1
-METHOD_VERSION = "2"
+METHOD_VERSION = "3"
 """Changes whenever the same run would give other figures."""
 
 FrontierMetric = Literal["usd", "joules", "output_tokens"]
@@ -213,6 +213,11 @@ class Comparison(Frozen):
     """Only for accuracy: of shares."""
     margin: float | None
     verdict: Verdict
+    """Sure for all candidates of the metric in the group and dataset at once."""
+    p: float | None = None
+    """Of no difference, two-sided, of this comparison alone."""
+    p_adjusted: float | None = None
+    """With all candidates of the metric in the group and dataset (Holm)."""
 
 
 class LengthComparison(Frozen):

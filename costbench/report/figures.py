@@ -7,13 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from costbench.analysis.compare import Share
+from costbench.analysis.ratio import Instrument, Ratio
 from costbench.analysis.stats import (
     Estimate,
     Resampling,
     accuracy_estimate,
-    cost_per_correct,
+    bound_without_correct,
     percentile_interval,
-    ratio_estimate,
     table_of,
 )
 from costbench.prices import PriceBook, Rate
@@ -27,8 +27,7 @@ from costbench.units import kwh_from_joules
 
 Floats = NDArray[np.float64]
 
-_METERED = ("joules", "joules_per_correct")
-"""Figures that a meter said, with its uncertainty."""
+_JOULES = "joules_per_correct"
 
 
 @dataclass(frozen=True)
@@ -49,12 +48,10 @@ class PricedCell:
 
 @dataclass(frozen=True)
 class Draws:
-    """Resampled figures of a cell, one per resample, for frontiers and comparisons."""
+    """Resampled figures of a cell, one per resample, for frontiers."""
 
     accuracy: Floats
     per_attempt: dict[FrontierMetric, Floats]
-    compared: dict[str, Floats]
-    """By the names that `headline` knows."""
 
 
 @dataclass(frozen=True)
@@ -144,12 +141,6 @@ class CellFigures:
         """Sampled and injected tokens: the x of budget curves."""
         return self.tokens("output_tokens") + self.tokens("injected_tokens")
 
-    @cached_property
-    def energy_draws(self) -> Floats:
-        """Resampled joules per correct answer."""
-        drawn = self.resampling.ratio(self.joules, self.correct, self._passes)
-        return drawn if self._noise is None else drawn * self._noise
-
     def divided_by(self, measured: MeasuredCell) -> "CellFigures":
         """The same cell, its windows divided among its attempts in another way."""
         return CellFigures(self._run, self.priced, measured, self.resampling)
@@ -165,7 +156,7 @@ class CellFigures:
             return found
         drawn_idle = self._idle_noise * self.resampling.ratio(idle, self.correct, self._passes)
         with np.errstate(invalid="ignore"):  # both infinite where a resample has nothing correct
-            drawn = self.energy_draws - drawn_idle
+            drawn = self.drawn("joules_per_correct") - drawn_idle
         low, high = percentile_interval(drawn)
         return replace(found, low=low, high=high)
 
@@ -178,9 +169,19 @@ class CellFigures:
 
     def mean(self, table: Floats, *, by_pass: bool = False, joules: bool = False) -> Estimate:
         """Mean per attempt; `by_pass` for what was measured pass by pass, `joules` for what a meter said."""
-        passes = self._passes if by_pass or joules else None
-        noise = self._noise if joules else None
-        return ratio_estimate(table, self.attempts, self.resampling, passes, noise)
+        instrument = self._instrument if joules else None
+        by_pass = by_pass or joules
+        return Ratio.of(table, self.attempts, by_pass=by_pass, instrument=instrument).estimate()
+
+    @cached_property
+    def _instrument(self) -> Instrument | None:
+        """How far the meter may be off."""
+        found = self.energy.uncertainty
+        return Instrument(self._device, found.common, found.window) if found else None
+
+    @property
+    def _device(self) -> str:
+        return f"{self.energy.scope} of {sorted(self.energy.by_domain)}"
 
     @cached_property
     def _noise(self) -> Floats | None:
@@ -197,8 +198,7 @@ class CellFigures:
         found = self.energy.uncertainty
         if found is None:
             return None
-        instrument = f"{self.energy.scope} of {sorted(self.energy.by_domain)}"
-        shared = self.resampling.noise(found.common, instrument)
+        shared = self.resampling.noise(found.common, self._device)
         return shared * self.resampling.noise(found.window, key)
 
     def accuracy(self) -> Estimate:
@@ -217,16 +217,19 @@ class CellFigures:
         """Cost of all attempts over the number correct; `joules` for what a meter said."""
         if self.graded.sum() == 0:
             return Estimate(None, reason="nothing_graded")
-        noise = self._noise if joules else None
-        return cost_per_correct(
-            table, self.correct, self.attempts, self.resampling, self._passes, noise
-        )
+        if self.correct.sum() == 0:
+            return bound_without_correct(table, self.attempts)
+        return self._per_correct(table, joules=joules).estimate()
+
+    def _per_correct(self, table: Floats, *, joules: bool) -> Ratio:
+        instrument = self._instrument if joules else None
+        return Ratio.of(table, self.correct, by_pass=True, instrument=instrument, successes=True)
 
     @property
     def joules_per_output_token(self) -> Estimate:
         """Attributed joules over the tokens sampled."""
         tokens = self.tokens("output_tokens")
-        return ratio_estimate(self.joules, tokens, self.resampling, self._passes, self._noise)
+        return Ratio.of(self.joules, tokens, by_pass=True, instrument=self._instrument).estimate()
 
     @cached_property
     def _costs(self) -> dict[FrontierMetric, tuple[Floats, Floats | None]]:
@@ -242,17 +245,17 @@ class CellFigures:
         """What is compared per correct answer, by its name in the contract."""
         return {
             "usd_per_correct": self.usd,
-            "joules_per_correct": self.joules,
+            _JOULES: self.joules,
             "machine_seconds_per_correct": self.machine_seconds,
         }
 
     @cached_property
-    def _means(self) -> dict[str, tuple[Floats, Floats, Floats | None]]:
-        """What is compared per attempt, by its name in the contract: of what, and the passes to resample."""
+    def _means(self) -> dict[str, tuple[Floats, Floats, bool]]:
+        """What is compared per attempt, by its name in the contract; True: passes have their own error."""
         return {
-            "output_tokens": (self.tokens("output_tokens"), self.attempts, None),
-            "tokens_per_attempt": (self.written_tokens, self.attempts, None),
-            "latency_s": (*self._latency, self._passes),
+            "output_tokens": (self.tokens("output_tokens"), self.attempts, False),
+            "tokens_per_attempt": (self.written_tokens, self.attempts, False),
+            "latency_s": (*self._latency, True),
         }
 
     @cached_property
@@ -266,31 +269,41 @@ class CellFigures:
         table, passes = self._costs[metric]
         return self.mean(table, by_pass=passes is not None, joules=metric == "joules")
 
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """The figures that are compared with a baseline's, by their names in the contract."""
+        return (*self._spent, *self._means)
+
     def headline(self, metric: str) -> Estimate:
-        """A figure that is compared with a baseline's, by its name in the contract."""
+        """One of `compared`."""
         if metric in self._means:
-            over, under, passes = self._means[metric]
-            return ratio_estimate(over, under, self.resampling, passes)
-        return self.per_correct(self._spent[metric], joules=metric == "joules_per_correct")
+            return self.ratio(metric).estimate()
+        return self.per_correct(self._spent[metric], joules=metric == _JOULES)
+
+    def ratio(self, metric: str) -> Ratio:
+        """One of `compared`, to be set against a baseline's."""
+        if metric in self._means:
+            over, under, by_pass = self._means[metric]
+            return Ratio.of(over, under, by_pass=by_pass)
+        if self.correct.sum() == 0:
+            return Ratio(None, reason=self.headline(metric).reason)
+        return self._per_correct(self._spent[metric], joules=metric == _JOULES)
+
+    def drawn(self, metric: str) -> Floats:
+        """A cost per correct answer in every resample."""
+        found = self.resampling.ratio(self._spent[metric], self.correct, self._passes)
+        return found if metric != _JOULES or self._noise is None else found * self._noise
 
     @cached_property
     def draws(self) -> Draws:
         """Resampled figures; cells of one dataset share their resampled problems."""
         sample = self.resampling
-        costs, spent = self._costs.items(), self._spent.items()
-        noise = dict.fromkeys(_METERED, 1.0 if self._noise is None else self._noise)
+        noise = {"joules": 1.0 if self._noise is None else self._noise}
         return Draws(
             accuracy=sample.ratio(self.correct, self.graded),
             per_attempt={
                 name: sample.ratio(t, self.attempts, p) * noise.get(name, 1.0)
-                for name, (t, p) in costs
-            },
-            compared={
-                **{
-                    name: sample.ratio(t, self.correct, self._passes) * noise.get(name, 1.0)
-                    for name, t in spent
-                },
-                **{name: sample.ratio(*tables) for name, tables in self._means.items()},
+                for name, (t, p) in self._costs.items()
             },
         )
 

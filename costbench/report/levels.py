@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from costbench.analysis.stats import Resampling, accuracy_estimate, ratio_estimate
+from costbench.analysis.ratio import Ratio
+from costbench.analysis.stats import Resampling, accuracy_estimate
 from costbench.report.cells import to_e
 from costbench.report.contract import LevelAccuracy
 from costbench.report.figures import CellFigures
@@ -40,11 +41,7 @@ def by_level(figures: Sequence[CellFigures]) -> list[tuple[LevelAccuracy, ...]]:
     for size in {int((levels == level).sum()) for level in names}:
         parts[size] = figures[0].resampling.part(size)
         mine = [each for tables in every for each in tables if each.tried.shape[0] == size]
-        parts[size].prepare(
-            table
-            for each in mine
-            for table in (each.tried, each.graded, each.correct, each.written)
-        )
+        parts[size].prepare(table for each in mine for table in (each.graded, each.correct))
     return [
         tuple(_row(each, parts[each.tried.shape[0]]) for each in tables if each.attempts)
         for tables in every
@@ -76,5 +73,5 @@ def _row(tables: _Tables, resampling: Resampling) -> LevelAccuracy:
         output_tokens=None if np.isnan(output) else float(output),
         problems=int((tables.tried > 0).sum()),
         accuracy_estimate=to_e(accuracy),
-        tokens_per_attempt=to_e(ratio_estimate(tables.written, tables.tried, resampling)),
+        tokens_per_attempt=to_e(Ratio.of(tables.written, tables.tried).estimate()),
     )

@@ -97,7 +97,7 @@ def _usd(candidate: CellFigures, base: CellFigures, total: float | None) -> E:
 
 
 def _answers(candidate: CellFigures, base: CellFigures, metric: str, total: float) -> E:
-    saved = base.draws.compared[metric] - candidate.draws.compared[metric]
+    saved = base.drawn(metric) - candidate.drawn(metric)
     return to_e(
         answers_to_pay_back(total, candidate.headline(metric), base.headline(metric), saved)
     )

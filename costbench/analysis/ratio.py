@@ -1,0 +1,184 @@
+"""Ratios of sums, such as cost per correct answer, with an interval on their logarithm.
+
+Problems are clusters (the delta method on sums by problem), passes are repeats with an error of their own,
+and a meter may be off. Each part has its own degrees of freedom; their half-widths add in squares. Chosen by
+simulation over the bootstrap, which with few passes or few correct answers is too sure
+(benchmarks/coverage.py).
+"""
+
+import math
+from dataclasses import dataclass, field
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from costbench.analysis.stats import CONFIDENCE, Estimate
+
+Floats = NDArray[np.float64]
+Part = tuple[float, float]
+"""A variance of the logarithm, and its degrees of freedom."""
+
+_UNSEEN = 2.0
+"""Problems that go wrong and were not drawn, as variance: a cell without any is not sure to have none."""
+_LEAST_P = 1e-12
+_BEYOND = 100.0
+"""Half-widths that say nothing, e^100-fold."""
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """How far off a meter may be, as relative standard deviations."""
+
+    device: str
+    """Two ratios on one device have the same common error: it cancels between them."""
+    common: float
+    own: float
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A ratio of sums, and what its logarithm varies with; without a value there is a reason."""
+
+    value: float | None
+    pulls: Floats = field(default_factory=lambda: np.zeros(0))
+    """By problem, 0 where there is no attempt: how far it moves the logarithm; they sum to 0."""
+    problems: int = 0
+    unseen: float = 0.0
+    between_passes: tuple[Part, ...] = ()
+    instrument: Instrument | None = None
+    reason: str | None = None
+
+    @classmethod
+    def of(
+        cls,
+        over: Floats,
+        under: Floats,
+        *,
+        by_pass: bool = False,
+        instrument: Instrument | None = None,
+        successes: bool = False,
+    ) -> Self:
+        """Of two (problems, passes) tables.
+
+        `by_pass`: what was measured pass by pass may differ between passes by more than its attempts do.
+        `successes`: `under` counts correct answers, of at most one per problem and pass.
+        """
+        if np.isnan(over).any() or np.isnan(under).any():
+            return cls(None, reason="not_measured")
+        top, bottom = float(over.sum()), float(under.sum())
+        if bottom <= 0:
+            return cls(None, reason="nothing_to_divide_by")
+        tried = (over != 0).any(axis=1) | (under != 0).any(axis=1)
+        each = (over / top if top else np.zeros_like(over)) - under / bottom
+        return cls(
+            top / bottom,
+            each.sum(axis=1) if top else np.zeros(len(each)),
+            int(tried.sum()),
+            _unseen(under[tried]) if successes else 0.0,
+            _between_passes(each[tried]) if by_pass and top else (),
+            instrument,
+        )
+
+    def estimate(self) -> Estimate:
+        """The value with its interval; of a single problem there is none."""
+        own = self.instrument
+        noise = own.common**2 + own.own**2 if own else 0.0
+        return _estimate(self, self._parts(noise))
+
+    def _parts(self, noise: float) -> tuple[Part, ...]:
+        spread = float((self.pulls**2).sum()) * self.problems / max(1, self.problems - 1)
+        sampled = (spread + self.unseen, self.problems - 1.0)
+        return (sampled, *self.between_passes, (noise, math.inf))
+
+    def compared_with(self, base: "Ratio") -> "Comparison":
+        """This one over `base`, paired by problem: both are of the same problems, in the same order."""
+        unknown = next((each for each in (self, base) if each.value is None), None)
+        if unknown is not None:
+            return Comparison(Ratio(None, reason=unknown.reason), ())
+        if not base.value:
+            return Comparison(Ratio(None, reason="nothing_to_divide_by"), ())
+        quotient = Ratio(
+            (self.value or 0.0) / base.value,
+            self.pulls - base.pulls,
+            min(self.problems, base.problems),
+            self.unseen + base.unseen,
+            (*self.between_passes, *base.between_passes),
+        )
+        noise = _noise_between(self.instrument, base.instrument)
+        return Comparison(quotient, quotient._parts(noise))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One ratio over another, and the parts that its logarithm varies with."""
+
+    ratio: Ratio
+    parts: tuple[Part, ...]
+
+    def estimate(self) -> Estimate:
+        """The value with its interval."""
+        return _estimate(self.ratio, self.parts)
+
+    def p_value(self) -> float | None:
+        """Of no difference, two-sided: 1 - confidence of the interval that just touches 1; None: unknown."""
+        if not self.ratio.value or self.ratio.problems < 2:  # noqa: PLR2004 - nothing varies
+            return None
+        distance = abs(math.log(self.ratio.value))
+        if distance == 0 or _half_width(self.parts, 1.0) >= distance:
+            return 1.0
+        if _half_width(self.parts, _LEAST_P) <= distance:
+            return _LEAST_P
+        low, high = math.log(_LEAST_P), 0.0
+        for _ in range(50):  # bisection: the half-width falls as p grows
+            middle = (low + high) / 2
+            wide = _half_width(self.parts, math.exp(middle)) > distance
+            low, high = (middle, high) if wide else (low, middle)
+        return math.exp(high)
+
+
+def _estimate(ratio: Ratio, parts: tuple[Part, ...]) -> Estimate:
+    if ratio.value is None:
+        return Estimate(None, reason=ratio.reason)
+    if ratio.problems < 2:  # noqa: PLR2004 - of one nothing is known about the next
+        return Estimate(ratio.value, reason="one_problem")
+    half = _half_width(parts, 1 - CONFIDENCE)
+    if half > _BEYOND:
+        return Estimate(ratio.value, 0.0, reason="unbounded")
+    return Estimate(ratio.value, ratio.value * math.exp(-half), ratio.value * math.exp(half))
+
+
+def _half_width(parts: tuple[Part, ...], p: float) -> float:
+    from scipy.special import ndtri, stdtrit
+
+    squares = 0.0
+    for variance, df in parts:
+        quantile = float(ndtri(1 - p / 2) if math.isinf(df) else stdtrit(df, 1 - p / 2))
+        squares += variance * quantile**2 if variance else 0.0
+    return math.sqrt(squares)
+
+
+def _unseen(successes: Floats) -> float:
+    """Variance for problems that would go wrong, by how much of a problem goes wrong at once."""
+    share = successes.mean()
+    wrong = 1 - successes.mean(axis=1)
+    at_once = (0.5 + (wrong**2).sum()) / (1 + (wrong > 0).sum())
+    return float(_UNSEEN * at_once / (len(successes) ** 2 * share))
+
+
+def _between_passes(each: Floats) -> tuple[Part, ...]:
+    """What passes differ by beyond what their attempts do: two-way analysis of variance."""
+    problems, passes = each.shape
+    if passes < 2 or problems < 2:  # noqa: PLR2004 - nothing to compare
+        return ()
+    total = float((each.sum(axis=0) ** 2).sum()) * passes / (passes - 1)
+    centered = each - each.mean(axis=0) - each.mean(axis=1, keepdims=True) + each.mean()
+    own = float((centered**2).sum()) * problems * passes / ((problems - 1) * (passes - 1))
+    return ((max(0.0, total - own), passes - 1.0),)
+
+
+def _noise_between(one: Instrument | None, other: Instrument | None) -> float:
+    """Variance that two meters leave in a ratio; a common error of one device cancels."""
+    known = [each for each in (one, other) if each]
+    same = len(known) == 2 and known[0].device == known[1].device  # noqa: PLR2004
+    return sum(each.own**2 + (0.0 if same else each.common**2) for each in known)
