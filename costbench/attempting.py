@@ -44,7 +44,7 @@ async def attempt(cell: Cell, problem: Problem, turn: Turn, engine: OpenEngine) 
         seed=seed,
         started_s=started_s,
         finished_s=time.monotonic(),
-        calls=tuple(calls.made),
+        calls=calls.made,
         solution=solution,
         error=failure,
     )
@@ -66,8 +66,14 @@ class _Calls:
         self._engine = engine
         self._seed = seed
         self._sent: list[Piece] = []
-        self.made: list[Call] = []
+        self._begun = 0
+        self._made: dict[int, Call] = {}
         self._last_request: Request | None = None
+
+    @property
+    def made(self) -> tuple[Call, ...]:
+        """Those that were answered, in the order in which they were begun."""
+        return tuple(call for _, call in sorted(self._made.items(), key=lambda item: item[0]))
 
     @property
     def cut_off(self) -> Solution | None:
@@ -77,18 +83,19 @@ class _Calls:
         return Solution(pieces=self._last_request.written, finished=False)
 
     async def generate(self, request: Request) -> Completion:
+        number, self._begun = self._begun, self._begun + 1  # others may begin before this one ends
         self._last_request = request
         done = await self._engine.generate(
             request.model_copy(
                 update={
                     "sampling": request.sampling or self._cell.sampling,
-                    "seed": self._seed + len(self.made) if request.seed is None else request.seed,
+                    "seed": self._seed + number if request.seed is None else request.seed,
                 }
             )
         )
         if request.answering:  # no engine can see that in the text
             done = done.model_copy(update={"reasoning_tokens": 0})
-        self.made.append(Call(done, self._new_injected_tokens(request, done)))
+        self._made[number] = Call(done, self._new_injected_tokens(request, done))
         return done
 
     def _new_injected_tokens(self, request: Request, done: Completion) -> int | None:

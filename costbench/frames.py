@@ -20,7 +20,7 @@ from costbench.types import OUTCOMES
 _FACTS = """
 SELECT a.problem, p.level, a.pass, a.round, a.seed, g.correct, g.extracted, p.answer, a.error, p.question,
     CASE WHEN :text THEN
-        (SELECT group_concat(text, '') FROM
+        (SELECT group_concat(text, :between) FROM
             (SELECT text FROM pieces WHERE attempt = a.id ORDER BY ordinal)) END
 FROM attempts a
 JOIN problems p ON p.dataset = :dataset AND p.id = a.problem
@@ -44,6 +44,8 @@ COLUMNS = {
 }  # fmt: skip
 """Of `Run.attempts`, with their pandas types; all of them can be NA."""
 TEXT_COLUMNS = {"question": "string", "response": "string"}
+BETWEEN_VOTES = "\n\n---\n\n"
+"""Stands in `response` between those of an attempt that has several."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,7 @@ def _cell(store: Store, run: RunRecord, record: CellRecord, text: bool) -> pd.Da
     spec, grader = record.spec, record.grader
     key = {"cell": record.id, "dataset": spec["dataset_sha256"], "text": text}
     key |= {"grader": grader[0], "version": grader[1]}
+    key |= {"between": BETWEEN_VOTES if spec.get("votes") else ""}
     facts = pd.DataFrame(store.db.execute(_FACTS, key).fetchall(), columns=[*_FACT_COLUMNS])
     energy = measure_cell(run, record)
     return facts.assign(

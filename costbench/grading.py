@@ -1,6 +1,6 @@
 """Grades for stored attempts. Old grades are kept: a verdict belongs to a grader and its version."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any, Self
 
@@ -12,6 +12,7 @@ from costbench.interfaces import Grader
 from costbench.plugins import build_component
 from costbench.store import Store
 from costbench.types import Answered, Grade
+from costbench.voting import GradeAll, elect
 
 _UNGRADED = """
 SELECT a.id, p.answer FROM attempts a JOIN problems p ON p.dataset = :dataset AND p.id = a.problem
@@ -20,7 +21,7 @@ WHERE a.cell = :cell AND a.error IS NULL AND NOT EXISTS
      AND (g.correct IS NOT NULL OR NOT :retry))
 """
 _AT_ONCE = 1_000
-"""Responses in memory, and grades in one transaction."""
+"""Responses in memory, whose grades are one transaction."""
 
 
 class Grading:
@@ -31,7 +32,7 @@ class Grading:
         self._store = store
         self._retry = retry
         self._stack = ExitStack()
-        self._open: dict[str, Callable[[Sequence[Answered]], list[Grade]]] = {}
+        self._open: dict[str, GradeAll] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -62,8 +63,9 @@ class Grading:
                 "retry": self._retry,
             },
         ).fetchall()
-        for start in range(0, len(waiting), _AT_ONCE):
-            some = waiting[start : start + _AT_ONCE]
+        at_once = max(1, _AT_ONCE // (spec.get("votes") or 1))
+        for start in range(0, len(waiting), at_once):
+            some = waiting[start : start + at_once]
             grades = self._grades(some, grader, spec)
             self._store.add_grades(grader.kind, grader.version, grades)
         return len(waiting)
@@ -75,26 +77,28 @@ class Grading:
         unknown = Grade(correct=None, reason="no_reference")
         known = [(key, reference) for key, reference in waiting if reference is not None]
         answered = [
-            Answered(reference=reference, answer=self._answer(key, spec))
+            [Answered(reference=reference, answer=text) for text in self._answers(key, spec)]
             for key, reference in known
         ]
-        verdicts = self._opened(grader)(answered) if answered else []
+        verdicts = elect(grader, self._opened(grader), answered) if answered else []
         return [
             *((key, unknown) for key, reference in waiting if reference is None),
             *((key, grade) for (key, _), grade in zip(known, verdicts, strict=True)),
         ]
 
-    def _answer(self, attempt: int, spec: dict[str, Any]) -> str:
+    def _answers(self, attempt: int, spec: dict[str, Any]) -> list[str]:
+        """The parts to grade: of the response, or of each that has a vote."""
         pieces = self._store.db.execute(
             "SELECT origin, text FROM pieces WHERE attempt = ? ORDER BY ordinal", (attempt,)
         ).fetchall()
-        begins = spec.get("answer_begins")  # older run folders do not have it
+        begins = spec.get("answer_begins")  # older run folders have neither this nor votes
         if begins is not None:
-            return answer_from(pieces, begins)
-        text = "".join(text for _, text in pieces)
-        return answer_part(text, spec["model"]["thinking"]["close"])
+            return [answer_from(pieces, begins)]
+        texts = [text for _, text in pieces]
+        responses = texts if spec.get("votes") else ["".join(texts)]
+        return [answer_part(text, spec["model"]["thinking"]["close"]) for text in responses]
 
-    def _opened(self, grader: Grader) -> Callable[[Sequence[Answered]], list[Grade]]:
+    def _opened(self, grader: Grader) -> GradeAll:
         key = repr(grader)
         if key not in self._open:
             self._open[key] = self._stack.enter_context(grader.open())

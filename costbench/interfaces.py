@@ -51,7 +51,11 @@ class Generate(Protocol):
 
 @runtime_checkable
 class Policy(Described, Protocol):
-    """How thinking is limited at inference: one async function over one attempt."""
+    """How thinking is limited at inference: one async function over one attempt.
+
+    Where it has `votes`, each piece of its solution is a response of its own, and the answer that most of
+    them give is the attempt's.
+    """
 
     async def solve(self, problem: Problem, model: Model, generate: Generate) -> Solution:
         """Try the problem once, in as many calls as it takes."""
@@ -82,7 +86,7 @@ class Engine(Described, Protocol):
     """A way to serve a model."""
 
     def open(self, model: Model, concurrency: int) -> AbstractAsyncContextManager[OpenEngine]:
-        """Load the model; raises EngineError that says what is missing."""
+        """Load the model for so many requests at once; raises EngineError that says what is missing."""
 
 
 class OpenMeter(Protocol):
@@ -136,3 +140,11 @@ class Grader(Described, Protocol):
 
     def open(self) -> AbstractContextManager[Callable[[Sequence[Answered]], list[Grade]]]:
         """A function from responses to grades, in order; may start worker processes."""
+
+
+@runtime_checkable
+class Normalizing(Protocol):
+    """A grader that can tell some equal answers by their text alone."""
+
+    def normalized(self, answer: str) -> str:
+        """An extracted answer in the grader's own spelling; what is spelled alike is equal."""

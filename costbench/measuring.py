@@ -122,6 +122,7 @@ def cell_spec(cell: Cell) -> dict[str, Any]:
         "budget": cell.budget,
         "budget_counts": getattr(cell.policy, "budget_counts", "response"),
         "answer_begins": getattr(cell.policy, "answer_begins", None),
+        "votes": cell.votes,
         "dataset": cell.dataset_name,
         "dataset_sha256": dataset_sha256(cell.problems),
         "prompt_sha256": prompt_sha256(cell.problems),

@@ -43,8 +43,19 @@ class Cell:
 
     @property
     def budget(self) -> int | None:
-        """The policy's budget in tokens, where it has one."""
+        """The policy's budget in tokens or in votes, where it has one."""
         return policy_budget(self.policy)
+
+    @property
+    def votes(self) -> int | None:
+        """How many responses make up an attempt, where the majority of them is its answer."""
+        votes = getattr(self.policy, "votes", None)
+        return votes if isinstance(votes, int) else None
+
+    @property
+    def calls_in_flight(self) -> int:
+        """Requests that an engine may have before it at once."""
+        return self.concurrency * (self.votes or 1)
 
     @property
     def token_limit(self) -> int:

@@ -173,18 +173,18 @@ class _Session:
         if not passes or self.stopped_by:
             return
         self._observer.loading(cells[0])
-        concurrency = max(cell.concurrency for cell in cells)
-        async with cells[0].engine.open(cells[0].model, concurrency) as engine:
+        in_flight = max(cell.calls_in_flight for cell in cells)
+        async with cells[0].engine.open(cells[0].model, in_flight) as engine:
             self._note_engine(cells, engine)
             self._pacing.watch(engine.gpu_uuids)
             whose = f"{cells[0].group}/{cells[0].model.name}"
             await self._pacing.idle("idle_context", whose)
             if not self._always_warm:
-                await self._pacing.warm_up(cells[0], engine, concurrency)
+                await self._pacing.warm_up(cells[0], engine, in_flight)
             for number, cell in passes:
                 await self._pacing.cool_down()
                 if self._always_warm and not self._limit_reached():
-                    await self._pacing.warm_up(cell, engine, cell.concurrency)
+                    await self._pacing.warm_up(cell, engine, cell.calls_in_flight)
                 # A window of nothing would make the cell's energy unknown for good.
                 if self._limit_reached():
                     return

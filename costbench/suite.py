@@ -23,6 +23,9 @@ from costbench.yaml_file import MANY, ONE, YamlFile, read_yaml
 
 Seconds = Annotated[float, Field(gt=0)]
 
+BUDGET_KEYS = ("budget", "votes")
+"""What a policy may call its budget, in tokens or in votes: the key that may be a list."""
+
 
 def _component(family: str) -> Callable[[object, ValidationInfo], Any]:
     def build(spec: object, info: ValidationInfo) -> Any:
@@ -93,14 +96,15 @@ class PolicyUse(Frozen):
     def _apart(cls, spec: object) -> object:
         found = _split(spec, MANY, {"models": None})
         component = found[MANY]
-        budgets = component.get("budget") if isinstance(component, dict) else None
-        if not isinstance(budgets, list):
+        key = next((k for k in BUDGET_KEYS if isinstance(component.get(k), list)), None)
+        if key is None:
             return {**found, MANY: (component,)}
+        budgets = component[key]
         if not budgets:
-            raise ValueError("budget: an empty list; name at least one budget")
+            raise ValueError(f"{key}: an empty list; name at least one budget")
         if len(set(map(str, budgets))) < len(budgets):
-            raise ValueError(f"budget: {budgets} names one budget twice")
-        return {**found, MANY: tuple({**component, "budget": one} for one in budgets)}
+            raise ValueError(f"{key}: {budgets} names one budget twice")
+        return {**found, MANY: tuple({**component, key: one} for one in budgets)}
 
 
 def _split(spec: object, key: str, apart: Mapping[str, object]) -> dict[str, Any]:
@@ -293,6 +297,6 @@ def policy_label(use: PolicyUse, policy: Policy) -> str:
 
 
 def policy_budget(policy: Policy) -> int | None:
-    """The policy's budget in tokens, where it has one."""
-    budget = getattr(policy, "budget", None)
-    return budget if isinstance(budget, int) else None
+    """The policy's budget in tokens or in votes, where it has one."""
+    found = (getattr(policy, key, None) for key in BUDGET_KEYS)
+    return next((budget for budget in found if isinstance(budget, int)), None)

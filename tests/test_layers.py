@@ -34,6 +34,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "costbench.attempting",
         "costbench.report",
         "costbench.grading",
+        "costbench.voting",
+        "costbench.answer_classes",
         "costbench.records",
         "costbench.locations",
     ),

@@ -47,6 +47,7 @@ MEASURING = (
     "costbench.graders.math",  # named in the suite, not used before the grading
     "costbench.metering.nvml",
     "costbench.policies.budget_forcing",
+    "costbench.policies.majority",
     "costbench.policies.prompt_budget",
     "costbench.policies.truncation",
     "costbench.policies.unconstrained",

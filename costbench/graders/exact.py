@@ -18,6 +18,10 @@ class ExactGrader(Component):
         """Changes with the rules of extraction and comparison."""
         return "exact-1"
 
+    def normalized(self, answer: str) -> str:
+        """As it is compared."""
+        return _normalized(answer)
+
     @contextmanager
     def open(self) -> Iterator[Callable[[Sequence[Answered]], list[Grade]]]:
         """Nothing to start: the function compares in this process."""

@@ -17,6 +17,7 @@ from costbench.analysis.compare import Share, share_difference, share_ratio
 from costbench.report.cells import to_e
 from costbench.report.contract import LengthComparison
 from costbench.report.figures import CellFigures
+from costbench.suite import BUDGET_KEYS
 
 Floats = NDArray[np.float64]
 
@@ -33,6 +34,10 @@ class _Point:
     @property
     def budget(self) -> int:
         return int(self.figures.record.spec["budget"])
+
+    @property
+    def counts_votes(self) -> bool:
+        return bool(self.figures.record.spec["budget_counts"] == "votes")
 
     @property
     def share(self) -> Share:
@@ -74,8 +79,10 @@ class _Line:
     def concurrency(self) -> int:
         return int(self.points[0].figures.record.spec["concurrency"])
 
-    def at_budget(self, budget: int) -> _Point | None:
-        return next((point for point in self.points if point.budget == budget), None)
+    def twin_of(self, other: _Point) -> _Point | None:
+        """The cell of the same number, of whichever tokens; so many votes are something else."""
+        wanted = other.budget, other.counts_votes
+        return next((p for p in self.points if (p.budget, p.counts_votes) == wanted), None)
 
     def at_tokens(self, tokens: Floats) -> Share:
         """The accuracy at so many measured tokens, the line drawn anew in every resample."""
@@ -117,7 +124,9 @@ def _lines(figures: Sequence[CellFigures]) -> list[_Line]:
     for cell in figures:
         spec = cell.record.spec
         if spec["budget"] is not None:
-            settings = {key: value for key, value in spec["policy"].items() if key != "budget"}
+            settings = {
+                key: value for key, value in spec["policy"].items() if key not in BUDGET_KEYS
+            }
             facts = (spec["policy_name"], spec["concurrency"], json.dumps(settings, sort_keys=True))
             points.setdefault((spec["model"]["name"], *map(str, facts)), []).append(_Point(cell))
     return [_Line(tuple(found)) for found in points.values()]
@@ -125,7 +134,7 @@ def _lines(figures: Sequence[CellFigures]) -> list[_Line]:
 
 def _compare(candidate: _Line, reference: _Line) -> Iterator[LengthComparison]:
     for point in candidate.points:
-        twin = reference.at_budget(point.budget)
+        twin = reference.twin_of(point)
         if twin is not None:
             yield _said(point, reference, twin.share, twin)
         yield _said(point, reference, reference.at_tokens(point.tokens), None)

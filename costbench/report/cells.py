@@ -221,9 +221,9 @@ def _unavailable(*reasons: str | None) -> MoneyFacts:
 
 
 def _length_control(figures: CellFigures) -> LengthControl | None:
-    """How the stated budget was kept, in thinking tokens for budget forcing, in all tokens else."""
+    """How a budget in tokens was kept, in thinking tokens for budget forcing, in all tokens else."""
     budget = figures.record.spec["budget"]
-    if budget is None:
+    if budget is None or figures.record.spec["budget_counts"] == "votes":
         return None
     thinking = figures.record.spec["budget_counts"] == "thinking"
     column = figures.record.columns["reasoning_tokens" if thinking else "output_tokens"]

@@ -233,7 +233,7 @@ class LengthComparison(Frozen):
     """The line's cell at the same nominal budget; None at measured tokens, between two of its cells."""
     at: Literal["nominal_budget", "measured_tokens"]
     budget: int
-    """The candidate's; what it counts is up to each policy (`length_control.counts`)."""
+    """The candidate's; what it counts is up to each policy (`length_control.counts`; without one, votes)."""
     tokens: float | None
     """The candidate's sampled and injected tokens per attempt."""
     accuracy_candidate: float | None

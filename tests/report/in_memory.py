@@ -15,6 +15,7 @@ from costbench.records import CORRECT, TOKEN_COLUMNS, WRONG, CellRecord, RunReco
 from costbench.report.build import Pricing, build_report
 from costbench.report.figures import CellFigures, PricedCell
 from costbench.report.measured import measure_run
+from costbench.suite import policy_budget
 from costbench.types import Model, Problem, Sampling
 
 MACHINE = Machine(
@@ -39,7 +40,7 @@ def record(policy, sampled, correct, model="base", role="baseline", concurrency=
     """A cell from tables by problem and pass: tokens sampled, and whether the answer was right."""
     sampled, correct = np.atleast_2d(sampled), np.atleast_2d(correct)
     problems, passes = correct.shape
-    budget = getattr(policy, "budget", None)
+    budget = policy_budget(policy)
     label = policy.kind if budget is None else f"{policy.kind}@{budget}"
     cell = Cell(
         id=f"g/{model}/{label}/sums/c{concurrency}",

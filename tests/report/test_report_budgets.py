@@ -11,6 +11,7 @@ from rich.console import Console
 
 from costbench.analysis.stats import Resampling, percentile_interval
 from costbench.policies.budget_forcing import BudgetForcing
+from costbench.policies.majority import Majority
 from costbench.policies.prompt_budget import PromptBudget
 from costbench.policies.truncation import Truncation
 from costbench.policies.unconstrained import Unconstrained
@@ -352,3 +353,30 @@ def test_ratios_that_are_left_out_for_want_of_room_are_named():
     report = at_equal_length(example_report())
     assert "Not shown at this width: same budget ratio: --format md." in printed(report, 130)
     assert "ratio: --format md." not in printed(report, 160)
+
+
+def test_votes_are_one_line_by_tokens_and_no_twins_of_budgets_in_tokens():
+    def voted(votes, sampled, correct, **options):
+        return record(Majority(votes=votes), np.full(COLUMN, sampled), correct, **options)
+
+    variant = {"model": "l1", "role": "variant"}
+    cells = (
+        *(voted(1, 8, ONE_RIGHT), voted(8, 32, THREE_RIGHT)),
+        *(forced(8, 8, ONE_RIGHT), forced(32, 32, TWO_RIGHT)),
+        voted(8, 16, TWO_RIGHT, **variant),
+    )
+    report = report_of(*cells)
+    found = {
+        (each.reference, each.at): each.accuracy_reference
+        for each in report.length_comparisons
+        if each.candidate == cells[-1].id
+    }
+    assert found == {
+        ("base/majority", "nominal_budget"): 3 / 4,  # as many votes
+        ("base/majority", "measured_tokens"): 1 / 2,  # halfway from 8 to 32 tokens
+        ("base/budget_forcing", "measured_tokens"): 3 / 8,  # and 8 votes are not its 8 tokens
+    }
+    by_cell = {cell.cell: cell for cell in report.cells}
+    assert by_cell[cells[0].id].budget == 1
+    assert by_cell[cells[0].id].length_control is None
+    assert by_cell[cells[2].id].length_control.target == 8
