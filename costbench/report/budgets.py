@@ -26,21 +26,24 @@ _OFTEN = 0.025
 
 
 @dataclass(frozen=True)
-class _Point:
+class Point:
     """A budgeted cell as a point of its line; arrays hold what was measured, then every resample."""
 
     figures: CellFigures
 
     @property
     def budget(self) -> int:
+        """In tokens or in votes."""
         return int(self.figures.record.spec["budget"])
 
     @property
     def counts_votes(self) -> bool:
+        """Whether the budget is a number of responses."""
         return bool(self.figures.record.spec["budget_counts"] == "votes")
 
     @property
     def share(self) -> Share:
+        """Its accuracy."""
         return self.figures.share
 
     @cached_property
@@ -52,34 +55,44 @@ class _Point:
 
     @cached_property
     def accuracy(self) -> Floats:
+        """As `tokens`; NaN where nothing was graded."""
         value = self.share.value
         return np.concatenate([[np.nan if value is None else value], self.share.draws])
 
     @property
     def is_known(self) -> bool:
+        """Whether it has a place on a line."""
         return bool(self.tokens[0] > 0) and self.share.value is not None
 
 
 @dataclass(frozen=True)
-class _Line:
+class Line:
     """All budgets of one model and policy, whose settings are otherwise the same, under one load."""
 
-    points: tuple[_Point, ...]
+    points: tuple[Point, ...]
 
     @property
     def id(self) -> str:
+        """As model/policy of cell ids."""
         spec = self.points[0].figures.record.spec
         return f"{spec['model']['name']}/{spec['policy_name']}"
 
     @property
     def is_baseline(self) -> bool:
+        """Whether its model is one to compare with."""
         return bool(self.points[0].figures.record.spec["model"]["role"] == "baseline")
 
     @property
     def concurrency(self) -> int:
+        """The load of all its points."""
         return int(self.points[0].figures.record.spec["concurrency"])
 
-    def twin_of(self, other: _Point) -> _Point | None:
+    def of(self, model: str, concurrency: int) -> bool:
+        """Whether it is this model's, under this load."""
+        spec = self.points[0].figures.record.spec
+        return bool(spec["model"]["name"] == model and self.concurrency == concurrency)
+
+    def twin_of(self, other: Point) -> Point | None:
         """The cell of the same number, of whichever tokens; so many votes are something else."""
         wanted = other.budget, other.counts_votes
         return next((p for p in self.points if (p.budget, p.counts_votes) == wanted), None)
@@ -107,7 +120,7 @@ class _Line:
 
 def length_comparisons(figures: Sequence[CellFigures]) -> list[LengthComparison]:
     """Every line of budgets against every other one of a baseline; all cells of one group and dataset."""
-    lines = _lines(figures)
+    lines = lines_of(figures)
     pairs = (
         (candidate, reference)
         for candidate in lines
@@ -119,8 +132,9 @@ def length_comparisons(figures: Sequence[CellFigures]) -> list[LengthComparison]
     return [found for pair in pairs for found in _compare(*pair)]
 
 
-def _lines(figures: Sequence[CellFigures]) -> list[_Line]:
-    points: dict[tuple[str, ...], list[_Point]] = {}
+def lines_of(figures: Sequence[CellFigures]) -> list[Line]:
+    """Budgeted cells by model, policy with its other settings, and load."""
+    points: dict[tuple[str, ...], list[Point]] = {}
     for cell in figures:
         spec = cell.record.spec
         if spec["budget"] is not None:
@@ -128,11 +142,11 @@ def _lines(figures: Sequence[CellFigures]) -> list[_Line]:
                 key: value for key, value in spec["policy"].items() if key not in BUDGET_KEYS
             }
             facts = (spec["policy_name"], spec["concurrency"], json.dumps(settings, sort_keys=True))
-            points.setdefault((spec["model"]["name"], *map(str, facts)), []).append(_Point(cell))
-    return [_Line(tuple(found)) for found in points.values()]
+            points.setdefault((spec["model"]["name"], *map(str, facts)), []).append(Point(cell))
+    return [Line(tuple(found)) for found in points.values()]
 
 
-def _compare(candidate: _Line, reference: _Line) -> Iterator[LengthComparison]:
+def _compare(candidate: Line, reference: Line) -> Iterator[LengthComparison]:
     for point in candidate.points:
         twin = reference.twin_of(point)
         if twin is not None:
@@ -140,7 +154,7 @@ def _compare(candidate: _Line, reference: _Line) -> Iterator[LengthComparison]:
         yield _said(point, reference, reference.at_tokens(point.tokens), None)
 
 
-def _said(point: _Point, reference: _Line, other: Share, twin: _Point | None) -> LengthComparison:
+def _said(point: Point, reference: Line, other: Share, twin: Point | None) -> LengthComparison:
     """The other's accuracy is that of its cell at the same budget, or of its line where there is no twin."""
     record, tokens = point.figures.record, float(point.tokens[0])
     shares = point.share, other, record.problems

@@ -22,6 +22,7 @@ from costbench.report.measured import MeasuredRun, measure_run
 from costbench.report.opinions import second_opinions
 from costbench.report.payback import pay_back
 from costbench.report.rules import attribution_facts
+from costbench.report.savings import savings
 from costbench.types import Device
 
 _BOOTSTRAP_SEED = 20250131
@@ -82,6 +83,7 @@ def build_report(run: RunRecord, name: str, pricing: Pricing, view: View = View(
             for figures in groups
             for each in pay_back(figures, view.baseline, (machine, pricing.book))
         ),
+        savings=tuple(each for figures in groups for each in savings(figures, view.baseline)),
         length_comparisons=tuple(c for figures in groups for c in length_comparisons(figures)),
         skipped=tuple(SkippedGroup(**skipped) for skipped in run.meta["skipped"]),
         failed=tuple(SkippedGroup(group=group, reason=reason) for group, reason in run.failed),

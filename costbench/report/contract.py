@@ -243,6 +243,21 @@ class LengthComparison(Frozen):
     ratio: E
 
 
+class Saving(Frozen):
+    """A cell against a baseline's line of budgets, which ends at that baseline without a budget."""
+
+    candidate: str
+    """Cell id."""
+    reference: str
+    """Line id: the model/policy of cell ids, without a budget; at the candidate's load."""
+    metric: FrontierMetric
+    """Cost per attempt."""
+    cost_ratio_at_equal_accuracy: E
+    """The candidate's cost over the least that the line needs for its accuracy: below 1 is a saving."""
+    accuracy_at_equal_cost: E
+    """The candidate's accuracy less the line's at its cost."""
+
+
 class TrainingCost(Frozen):
     """What a training took, as its card has it, and what its own machine's time costs."""
 
@@ -332,6 +347,7 @@ class Report(Frozen):
     cells: tuple[CellReport, ...]
     comparisons: tuple[Comparison, ...]
     length_comparisons: tuple[LengthComparison, ...] = ()
+    savings: tuple[Saving, ...] = ()
     payback: tuple[Payback, ...] = ()
     """Of models that a training with a card has made."""
     skipped: tuple[SkippedGroup, ...]
