@@ -8,50 +8,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from costbench import options
 from costbench.commanding import AfterDashes, Commands, folder_name
 
 if TYPE_CHECKING:
     from costbench.analysis.attribution import Rule
     from costbench.exporting import Format
+    from costbench.gates.language import Gate
     from costbench.plan import Plan
     from costbench.report.energy import WindowKind
     from costbench.report.plot_data import XAxis
-
-_OUT = click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("runs"),
-    show_default=True,
-    help="Where run folders go.",
-)
-_LIMIT = click.option(
-    "--limit",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Only the first N problems of a dataset.",
-)
-_ONLY = click.option(
-    "--only",
-    multiple=True,
-    metavar="GROUP[/MODEL[/POLICY@BUDGET]]",
-    help="Only these cells; * matches anything; may be repeated.",
-)
-_RUN = click.argument("run_name", metavar="[RUN]", required=False)
-_RUNS = click.option(
-    "--runs",
-    type=click.Path(path_type=Path),
-    default=Path("runs"),
-    show_default=True,
-    help="Where runs are.",
-)
-_FORM = click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="What to print.",
-)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -86,9 +52,9 @@ def _interrupt(number: int, frame: object) -> None:
 
 @main.command()
 @click.argument("suite")
-@_OUT
-@_LIMIT
-@_ONLY
+@options.OUT
+@options.LIMIT
+@options.ONLY
 @click.option("--new", is_flag=True, help="Start a new run even if one can be resumed.")
 @click.option("--no-grade", is_flag=True, help="Measure only; `costbench report` grades later.")
 def run(
@@ -113,7 +79,7 @@ def run(
 
 
 @main.command()
-@_RUN
+@options.RUN
 @click.option(
     "--pareto",
     is_flag=True,
@@ -124,19 +90,12 @@ def run(
     type=click.Choice(["tokens", "latency", "joules", "usd", "gco2e"]),
     help="Cost on the frontier's x axis, per attempt [default: usd where known].",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json", "csv", "md"]),
-    default="table",
-    show_default=True,
-    help="What to print.",
-)
-@_RUNS
+@options.form("table", "json", "csv", "md")
+@options.RUNS
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Folder for the files [default: reports/RUN]."
 )
-@click.option("--prices", type=click.Path(path_type=Path), help="Another price book.")
+@options.PRICES
 @click.option(
     "--set",
     "changes",
@@ -145,12 +104,8 @@ def run(
     help="Another price: machine.usd_per_hour=1.2",
 )
 @click.option("--baseline", metavar="CELL", help="Compare with this cell.")
-@click.option("--grader", metavar="GRADER", help="Use this grader's grades.")
-@click.option(
-    "--window",
-    type=click.Choice(["whole", "steady"]),
-    help="Whole passes, or their steady parts [default: steady where every cell has one].",
-)
+@options.GRADER
+@options.WINDOW
 @click.option(
     "--attribution",
     "rule",
@@ -159,6 +114,7 @@ def run(
     show_default=True,
     help="How a window's joules are divided among its attempts.",
 )
+@options.fail_if("accuracy.low < 0.9 in */abacus-base/*")
 def report(  # noqa: PLR0913 - an option each
     *,
     run_name: str | None,
@@ -173,8 +129,11 @@ def report(  # noqa: PLR0913 - an option each
     grader: str | None,
     window: "WindowKind | None",
     rule: "Rule",
+    gates: "tuple[Gate, ...]",
 ) -> None:
     """Summarize a run (the last one if none is named): table on stdout, files in reports/RUN."""
+    from costbench.gates.judge import require
+    from costbench.gates.subjects import of_report
     from costbench.locations import find_run
     from costbench.metered import is_metered, print_metered, summarize
     from costbench.report.files import write_report
@@ -184,20 +143,66 @@ def report(  # noqa: PLR0913 - an option each
     if is_metered(source):
         if form not in {"table", "json"}:
             raise click.UsageError("of a `costbench meter` there is --format table or json")
+        if gates:
+            raise click.UsageError(
+                "--fail-if is for runs of suites: `costbench meter` has no cells"
+            )
         print_metered(summarize(source), form)
         return
-    options = ReportOptions(prices, changes, baseline, grader, window, rule)
-    found = make_report(source, options)
+    found = make_report(source, ReportOptions(prices, changes, baseline, grader, window, rule))
     folder = out or Path("reports") / found.run
     print_report(found, form)
     for path in write_report(found, folder, x=x, pareto=pareto):
         click.echo(f"wrote {path}", err=True)
+    require(gates, of_report(found))
+
+
+@main.command()
+@click.argument("baseline")
+@click.argument("candidate")
+@options.RUNS
+@options.form("table", "json", "md")
+@click.option("--prices", type=click.Path(path_type=Path), help="Price both runs by this book.")
+@click.option(
+    "--margin",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="Costs within this share of each other are equal [default: the baseline's suite says].",
+)
+@options.GRADER
+@options.WINDOW
+@options.fail_if("ratio.latency_s.low > 1.05")
+def compare(  # noqa: PLR0913 - an option each
+    *,
+    baseline: str,
+    candidate: str,
+    runs: Path,
+    form: str,
+    prices: Path | None,
+    margin: float | None,
+    grader: str | None,
+    window: "WindowKind | None",
+    gates: "tuple[Gate, ...]",
+) -> None:
+    """Compare run CANDIDATE with run BASELINE, paired by problem; they may be of two machines.
+
+    Cells of one id are compared, else those of one model, policy, budget and dataset where there is one in
+    each run. What may not be compared is said, with the reason.
+    """
+    from costbench.comparing import CompareOptions, compare_runs, print_comparison
+    from costbench.gates.judge import require
+    from costbench.gates.subjects import of_comparison
+    from costbench.locations import find_run
+
+    folders = find_run(baseline, runs), find_run(candidate, runs)
+    found = compare_runs(*folders, CompareOptions(prices, grader, margin, window))
+    print_comparison(found, form)
+    require(gates, of_comparison(found))
 
 
 @main.command()
 @click.argument("suite")
-@_LIMIT
-@_ONLY
+@options.LIMIT
+@options.ONLY
 @click.option("--show-prompt", is_flag=True, help="Show the first prompt of each dataset.")
 def plan(suite: str, limit: int | None, only: tuple[str, ...], show_prompt: bool) -> None:
     """Show what SUITE would run here, what is skipped and why; measures nothing."""
@@ -212,8 +217,8 @@ def plan(suite: str, limit: int | None, only: tuple[str, ...], show_prompt: bool
 
 
 @main.command()
-@_RUN
-@_RUNS
+@options.RUN
+@options.RUNS
 @click.option(
     "--grader",
     "graders",
@@ -230,8 +235,8 @@ def grade(run_name: str | None, runs: Path, graders: tuple[str, ...]) -> None:
 
 
 @main.command()
-@_RUN
-@_RUNS
+@options.RUN
+@options.RUNS
 @click.option(
     "--format",
     "form",
@@ -243,7 +248,7 @@ def grade(run_name: str | None, runs: Path, graders: tuple[str, ...]) -> None:
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="File [default: stdout]."
 )
-@click.option("--grader", metavar="GRADER", help="Use this grader's grades.")
+@options.GRADER
 @click.option("--text", is_flag=True, help="With the questions and the responses.")
 def export(
     run_name: str | None,
@@ -266,7 +271,7 @@ def export(
 
 
 @main.command()
-@_FORM
+@options.form("table", "json")
 def doctor(form: str) -> None:
     """Try every engine, meter and grader here, and say what does not work and how to mend it."""
     from costbench.screen import show_doctor
@@ -275,7 +280,7 @@ def doctor(form: str) -> None:
 
 
 @main.command(cls=AfterDashes, options_metavar="[OPTIONS] -- COMMAND [ARG]...")
-@_OUT
+@options.OUT
 @click.option(
     "--name",
     callback=folder_name,
@@ -283,7 +288,7 @@ def doctor(form: str) -> None:
     show_default=True,
     help="What the run folder's name begins with.",
 )
-@_FORM
+@options.form("table", "json")
 def meter(out: Path, name: str, form: str, command: tuple[str, ...]) -> None:
     """Run any program and measure its energy; its exit code is ours.
 

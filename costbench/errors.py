@@ -9,6 +9,8 @@ CostbenchError
 ├── MeterError    a meter cannot measure here; an error only where it was asked for by name
 ├── StoreError    a run folder cannot be read, written or resumed
 ├── GradeError    a grader itself broke (a wrong answer is data, not this)
+├── CompareError  two runs have nothing that can be compared
+├── GateFailed    a figure is as `--fail-if` says it must not be, or is not known
 └── TrainError    a recipe or its checkpoints say something that cannot be trained
 """
 
@@ -56,6 +58,14 @@ class StoreError(CostbenchError):
 
 class GradeError(CostbenchError):
     """A grader cannot work at all."""
+
+
+class CompareError(CostbenchError):
+    """Two runs have no cell that may be compared."""
+
+
+class GateFailed(CostbenchError):  # noqa: N818 - nothing went wrong: this is the answer
+    """A condition of `--fail-if` holds, or cannot be told."""
 
 
 class TrainError(CostbenchError):

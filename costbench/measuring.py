@@ -93,6 +93,7 @@ def _stored(store: Store) -> int:
 def _meta(plan: Plan, now: datetime.datetime) -> dict[str, Any]:
     return {
         "identity": plan.identity,
+        "model_sha256": plan.model_sha256,
         "machine": plan.machine.model_dump(mode="json"),
         "skipped": [{"group": s.group, "reason": s.reason} for s in plan.skipped],
         "started_at": now.isoformat(timespec="seconds"),

@@ -81,6 +81,8 @@ class Plan:
     skipped: tuple[Skipped, ...]
     identity: dict[str, str]
     """Hashes of what makes two runs the same measurement, by part; prices are not in it."""
+    model_sha256: dict[str, str]
+    """By "group/model": files and markers; of a model on the hub its id and revision."""
 
     def cells_of(self, group: str) -> tuple[Cell, ...]:
         """The cells of one group."""
@@ -107,7 +109,10 @@ def make_plan(
     if only and not cells:
         known = "\n  ".join(choice.left_out)
         raise SuiteError(f"--only {' '.join(only)} matches no cell; there are:\n  {known}")
-    return Plan(suite, machine, tuple(cells), tuple(skipped), _identity(suite, machine, cells))
+    models = _model_parts(cells)
+    identity = _identity(suite, machine, cells, [*models.values()])
+    hashes = {name: _sha256(parts) for name, parts in models.items()}
+    return Plan(suite, machine, tuple(cells), tuple(skipped), identity, hashes)
 
 
 def require_cells(plan: Plan) -> None:
@@ -127,7 +132,7 @@ class _Choice:
 
     def takes(self, cell_id: str) -> bool:
         """Whether this cell is wanted; remembers it where not."""
-        wanted = _matches(cell_id, self.only)
+        wanted = matches_cell(cell_id, self.only)
         if not wanted:
             self.left_out.append(cell_id)
         return wanted
@@ -201,7 +206,8 @@ def _require_text(problem: Problem, name: str) -> None:
         raise SuiteError(f"dataset {name}: problem {problem.id!r} is not Unicode text") from error
 
 
-def _matches(cell_id: str, only: Sequence[str]) -> bool:
+def matches_cell(cell_id: str, only: Sequence[str]) -> bool:
+    """Whether one of the patterns fits a cell's id, part by part from the left; no pattern fits all."""
     parts = cell_id.split("/")
     return not only or any(
         all(
@@ -222,9 +228,10 @@ def prompt_sha256(problems: Problems) -> str:
     return _sha256([problem.prompt for problem in problems])
 
 
-def _identity(suite: Suite, machine: Machine, cells: Sequence[Cell]) -> dict[str, str]:
+def _identity(
+    suite: Suite, machine: Machine, cells: Sequence[Cell], models: Sequence[Sequence[str | None]]
+) -> dict[str, str]:
     """What is measured and with what; not what it costs, how it is graded or how long it may take."""
-    models = {(cell.group, cell.model.name): cell for cell in cells}
     parts: dict[str, Any] = {
         "suite": [
             suite.name,
@@ -233,7 +240,7 @@ def _identity(suite: Suite, machine: Machine, cells: Sequence[Cell]) -> dict[str
         ],
         "cells": [cell.id for cell in cells],
         "engines": [cell.engine.model_dump(mode="json") for cell in cells],
-        "models": [_model_sha256(cell) for cell in models.values()],
+        "models": models,
         "policies": [cell.policy.model_dump(mode="json") for cell in cells],
         "problems": [dataset_sha256(cell.problems) for cell in cells],
         "prompts": [prompt_sha256(cell.problems) for cell in cells],
@@ -244,7 +251,12 @@ def _identity(suite: Suite, machine: Machine, cells: Sequence[Cell]) -> dict[str
     return {part: _sha256(content) for part, content in parts.items()}
 
 
-def _model_sha256(cell: Cell) -> list[str | None]:
+def _model_parts(cells: Sequence[Cell]) -> dict[str, list[str | None]]:
+    models = {f"{cell.group}/{cell.model.name}": cell for cell in cells}
+    return {name: _parts_of_model(cell) for name, cell in models.items()}
+
+
+def _parts_of_model(cell: Cell) -> list[str | None]:
     """Its files where they are here, else its id and revision; and its markers."""
     try:
         files = files_sha256(cell.model.path)

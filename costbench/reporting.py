@@ -9,13 +9,13 @@ from costbench.analysis.attribution import Rule
 from costbench.errors import SuiteError
 from costbench.grading import Grading, graders_in_use, parse_grader
 from costbench.prices import PriceBook, load_prices, with_changes
-from costbench.records import read_records
+from costbench.records import RunRecord, read_records
 from costbench.report.build import Pricing, View, build_report
 from costbench.report.contract import Report
 from costbench.report.energy import WindowKind
 from costbench.store import Store
 
-_PIPE_WIDTH = 120
+PIPE_WIDTH = 120
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,7 @@ class ReportOptions:
 
 def make_report(folder: Path, options: ReportOptions) -> Report:
     """Grade what lacks a grade, then summarize and price."""
-    grader = parse_grader(options.grader) if options.grader else None
-    with Store.open(folder) as store:
-        with Grading(store) as grading:
-            grading.grade_all(grader)
-        run = read_records(store, graders_in_use(store, grader))
+    run = read_graded(folder, options.grader)
     known = [record.id for record in run.cells]
     if options.baseline is not None and options.baseline not in known:
         raise SuiteError(
@@ -45,6 +41,15 @@ def make_report(folder: Path, options: ReportOptions) -> Report:
     pricing = _pricing(options, run.meta)
     view = View(options.baseline, options.window, options.rule)
     return build_report(run, folder.resolve().name, pricing, view)
+
+
+def read_graded(folder: Path, grader_name: str | None) -> RunRecord:
+    """A run with a grade for every attempt, by this grader or each cell's own."""
+    grader = parse_grader(grader_name) if grader_name else None
+    with Store.open(folder) as store:
+        with Grading(store) as grading:
+            grading.grade_all(grader)
+        return read_records(store, graders_in_use(store, grader))
 
 
 def print_report(report: Report, form: str) -> None:
@@ -65,7 +70,7 @@ def print_report(report: Report, form: str) -> None:
         from costbench.report.table import print_table
 
         # A pipe has no width of its own; 80 columns would drop half of the table.
-        print_table(report, Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH))
+        print_table(report, Console(width=None if sys.stdout.isatty() else PIPE_WIDTH))
 
 
 def _pricing(options: ReportOptions, meta: dict[str, Any]) -> Pricing:

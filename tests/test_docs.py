@@ -3,6 +3,7 @@
 import re
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import get_args
 
 import yaml
 
@@ -81,3 +82,30 @@ def test_every_reason_is_on_the_page_about_measuring() -> None:
 
     page = (ROOT / "docs" / "measurement.md").read_text()
     assert [code for code in REASONS if f"`{code}`" not in page] == []
+
+
+def test_every_figure_and_metric_is_on_the_page_about_gates() -> None:
+    from costbench.gates.subjects import known_figures
+    from costbench.report.across.contract import Metric
+
+    page = (ROOT / "docs" / "gates.md").read_text()
+    inside = ("energy.", "windows.", "length_control.", "on_frontier.")  # "and the like"
+    names = [name for name in known_figures()["report"] if not name.startswith(inside)]
+    plain = {name.partition(".")[0] for name in names} | set(get_args(Metric)) | {"problems"}
+    assert len(plain) > 30
+    assert [name for name in plain if f"`{name}`" not in page] == []
+
+
+def test_the_gates_of_the_pages_can_be_read() -> None:
+    from costbench.gates.figures import read_gate
+    from costbench.gates.subjects import known_figures
+
+    found = 0
+    for page in ("gates.md", "compare.md"):
+        for line in (ROOT / "docs" / page).read_text().splitlines():
+            command = line.split()[1] if line.startswith("    costbench ") else ""
+            for expression in re.findall(r'--fail-if "([^"]+)"', line) if command else ():
+                if command in known_figures():
+                    read_gate(expression, known_figures()[command], {})
+                    found += 1
+    assert found >= 5

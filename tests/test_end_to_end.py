@@ -37,6 +37,8 @@ def test_every_attempt_is_stored_once_with_its_calls_text_and_grade(finished: Pa
         assert database.execute(
             "SELECT COUNT(*) FROM windows WHERE phase = 'whole'"
         ).fetchone() == (6,)
+        (models,) = database.execute("SELECT value FROM meta WHERE key = 'model_sha256'").fetchone()
+        assert json.loads(models).keys() == {"embedded/abacus-base"}
         times = database.execute(
             "SELECT MIN(first_token_s - submitted_s), MIN(finished_s - first_token_s) FROM calls"
         ).fetchone()

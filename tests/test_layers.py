@@ -12,10 +12,11 @@ ROOT = Path(__file__).parents[1]
 # From the top. A module may import what stands below it, and what stands in its own layer; a name
 # stands for the module and for everything in the package of that name.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("costbench.cli", "costbench.commanding", "costbench.__main__"),
+    ("costbench.cli", "costbench.commanding", "costbench.options", "costbench.__main__"),
     (
         "costbench.measuring",
         "costbench.reporting",
+        "costbench.comparing",
         "costbench.doctor",
         "costbench.doctor_meters",
         "costbench.metered",
@@ -33,6 +34,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "costbench.pacing",
         "costbench.attempting",
         "costbench.report",
+        "costbench.gates",
         "costbench.grading",
         "costbench.voting",
         "costbench.answer_classes",

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -501,3 +502,16 @@ def test_identity_does_not_notice_a_read_me_beside_the_weights(
     before = plan_of(tree).identity
     (model / "README.md").write_text("a card")
     assert plan_of(tree).identity == before
+
+
+def test_each_model_has_a_hash_of_its_files_wherever_they_lie(
+    plan_of: Planner, tree: Tree, model: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(model, copy)
+    tree["groups"][0]["models"][1]["path"] = str(copy)
+    same = plan_of(tree).model_sha256
+    assert same["tiny/a"] == same["tiny/b"]
+    (copy / "config.json").write_text('{"other": 1}')
+    changed = plan_of(tree).model_sha256
+    assert changed["tiny/a"] == same["tiny/a"] != changed["tiny/b"]

@@ -7,7 +7,7 @@ simulation over the bootstrap, which with few passes or few correct answers is t
 """
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from costbench.analysis.stats import CONFIDENCE, Estimate
 
 Floats = NDArray[np.float64]
+Booleans = NDArray[np.bool_]
 Part = tuple[float, float]
 """A variance of the logarithm, and its degrees of freedom."""
 
@@ -41,12 +42,15 @@ class Ratio:
     """A ratio of sums, and what its logarithm varies with; without a value there is a reason."""
 
     value: float | None
-    pulls: Floats = field(default_factory=lambda: np.zeros(0))
-    """By problem, 0 where there is no attempt: how far it moves the logarithm; they sum to 0."""
-    problems: int = 0
+    pulls: Floats = field(default_factory=lambda: np.zeros((0, 1)))
+    """(problems, passes): how far each attempt moves the logarithm, 0 where there is none; they sum to 0."""
+    tried: Booleans = field(default_factory=lambda: np.zeros(0, dtype=bool))
+    """Problems of which there is an attempt."""
+    by_pass: bool = False
     unseen: float = 0.0
-    between_passes: tuple[Part, ...] = ()
     instrument: Instrument | None = None
+    apart: bool = False
+    """Its passes were not made in turns with the other's."""
     reason: str | None = None
 
     @classmethod
@@ -70,29 +74,37 @@ class Ratio:
         if bottom <= 0:
             return cls(None, reason="nothing_to_divide_by")
         tried = (over != 0).any(axis=1) | (under != 0).any(axis=1)
-        each = (over / top if top else np.zeros_like(over)) - under / bottom
-        return cls(
-            top / bottom,
-            each.sum(axis=1) if top else np.zeros(len(each)),
-            int(tried.sum()),
-            _unseen(under[tried]) if successes else 0.0,
-            _between_passes(each[tried]) if by_pass and top else (),
-            instrument,
-        )
+        pulls = over / top - under / bottom if top else np.zeros_like(under)
+        unseen = _unseen(under[tried]) if successes else 0.0
+        return cls(top / bottom, pulls, tried, by_pass, unseen, instrument)
 
     def estimate(self) -> Estimate:
         """The value with its interval; of a single problem there is none."""
         own = self.instrument
         noise = own.common**2 + own.own**2 if own else 0.0
-        return _estimate(self, self._parts(noise))
+        parts = [(self.unseen + _between_problems(self.pulls, self.tried), self._freedom)]
+        parts += self._between_passes()
+        return _estimate(self, (*parts, (noise, math.inf)))
 
-    def _parts(self, noise: float) -> tuple[Part, ...]:
-        spread = float((self.pulls**2).sum()) * self.problems / max(1, self.problems - 1)
-        sampled = (spread + self.unseen, self.problems - 1.0)
-        return (sampled, *self.between_passes, (noise, math.inf))
+    @property
+    def _freedom(self) -> float:
+        return float(self.tried.sum()) - 1
+
+    def _between_passes(self) -> list[Part]:
+        return _between_passes(self.pulls[self.tried]) if self.by_pass else []
+
+    def of_another_run(self, *, same_device: bool) -> "Ratio":
+        """The same, to be set against another run's: passes are not paired, nor meters but of one device."""
+        own = self.instrument
+        if own and not same_device:
+            own = replace(own, device=f"not {own.device}")
+        return replace(self, instrument=own, apart=True)
 
     def compared_with(self, base: "Ratio") -> "Comparison":
-        """This one over `base`, paired by problem: both are of the same problems, in the same order."""
+        """This one over `base`, of the same problems in the same order: they are paired.
+
+        So are their passes, which were made in turns. What neither has drawn goes wrong in both.
+        """
         unknown = next((each for each in (self, base) if each.value is None), None)
         if unknown is not None:
             return Comparison(Ratio(None, reason=unknown.reason), ())
@@ -100,13 +112,19 @@ class Ratio:
             return Comparison(Ratio(None, reason="nothing_to_divide_by"), ())
         quotient = Ratio(
             (self.value or 0.0) / base.value,
-            self.pulls - base.pulls,
-            min(self.problems, base.problems),
-            self.unseen + base.unseen,
-            (*self.between_passes, *base.between_passes),
+            self.pulls.sum(axis=1, keepdims=True) - base.pulls.sum(axis=1, keepdims=True),
+            self.tried & base.tried,
         )
+        parts = [(_between_problems(quotient.pulls, quotient.tried), quotient._freedom)]
+        if self.by_pass and base.by_pass and self._takes_turns_with(base):
+            parts += _between_passes((self.pulls - base.pulls)[quotient.tried])
+        else:
+            parts += [*self._between_passes(), *base._between_passes()]
         noise = _noise_between(self.instrument, base.instrument)
-        return Comparison(quotient, quotient._parts(noise))
+        return Comparison(quotient, (*parts, (noise, math.inf)))
+
+    def _takes_turns_with(self, base: "Ratio") -> bool:
+        return self.pulls.shape == base.pulls.shape and not (self.apart or base.apart)
 
 
 @dataclass(frozen=True)
@@ -122,7 +140,7 @@ class Comparison:
 
     def p_value(self) -> float | None:
         """Of no difference, two-sided: 1 - confidence of the interval that just touches 1; None: unknown."""
-        if not self.ratio.value or self.ratio.problems < 2:  # noqa: PLR2004 - nothing varies
+        if not self.ratio.value or self.ratio._freedom < 1:
             return None
         distance = abs(math.log(self.ratio.value))
         if distance == 0 or _half_width(self.parts, 1.0) >= distance:
@@ -140,7 +158,7 @@ class Comparison:
 def _estimate(ratio: Ratio, parts: tuple[Part, ...]) -> Estimate:
     if ratio.value is None:
         return Estimate(None, reason=ratio.reason)
-    if ratio.problems < 2:  # noqa: PLR2004 - of one nothing is known about the next
+    if ratio._freedom < 1:  # of one problem nothing is known about the next
         return Estimate(ratio.value, reason="one_problem")
     half = _half_width(parts, 1 - CONFIDENCE)
     if half > _BEYOND:
@@ -166,15 +184,21 @@ def _unseen(successes: Floats) -> float:
     return float(_UNSEEN * at_once / (len(successes) ** 2 * share))
 
 
-def _between_passes(each: Floats) -> tuple[Part, ...]:
+def _between_problems(pulls: Floats, tried: Booleans) -> float:
+    count = float(tried.sum())
+    return float((pulls.sum(axis=1) ** 2).sum()) * count / max(1.0, count - 1)
+
+
+def _between_passes(pulls: Floats) -> list[Part]:
     """What passes differ by beyond what their attempts do: two-way analysis of variance."""
-    problems, passes = each.shape
+    problems, passes = pulls.shape
     if passes < 2 or problems < 2:  # noqa: PLR2004 - nothing to compare
-        return ()
-    total = float((each.sum(axis=0) ** 2).sum()) * passes / (passes - 1)
-    centered = each - each.mean(axis=0) - each.mean(axis=1, keepdims=True) + each.mean()
-    own = float((centered**2).sum()) * problems * passes / ((problems - 1) * (passes - 1))
-    return ((max(0.0, total - own), passes - 1.0),)
+        return []
+    total = float((pulls.sum(axis=0) ** 2).sum()) * passes / (passes - 1)
+    means = pulls.mean(axis=0), pulls.mean(axis=1, keepdims=True)
+    own = float(((pulls - means[0] - means[1] + pulls.mean()) ** 2).sum())
+    own *= problems * passes / ((problems - 1) * (passes - 1))
+    return [(max(0.0, total - own), passes - 1.0)]
 
 
 def _noise_between(one: Instrument | None, other: Instrument | None) -> float:

@@ -25,7 +25,7 @@ from costbench.report.rules import attribution_facts
 from costbench.report.savings import savings
 from costbench.types import Device
 
-_BOOTSTRAP_SEED = 20250131
+BOOTSTRAP_SEED = 20250131
 """The same run gives the same intervals, digit by digit."""
 
 
@@ -109,15 +109,21 @@ def _figures(
     costs: tuple[Machine, PriceBook | None],
 ) -> list[CellFigures]:
     """Figures of cells on the same problems, from the same resampled problems."""
-    resampling = Resampling.draw(members[0].problems, _BOOTSTRAP_SEED)
+    resampling = Resampling.draw(members[0].problems, BOOTSTRAP_SEED)
+    return [
+        CellFigures(run, price_cell(run, record, costs), measured.cells[record.id], resampling)
+        for record in members
+    ]
+
+
+def price_cell(
+    run: RunRecord, record: CellRecord, costs: tuple[Machine, PriceBook | None]
+) -> PricedCell:
+    """A cell with the price of the GPUs that it used, or of the machine."""
     machine, book = costs
-    figures = []
-    for record in members:
-        gpus = max(map(len, gpu_uuids(run, record).values()), default=0)
-        rate: Rate | None = machine_rate(book, machine, gpus)
-        priced = PricedCell(record, rate, book, gpus)
-        figures.append(CellFigures(run, priced, measured.cells[record.id], resampling))
-    return figures
+    gpus = max(map(len, gpu_uuids(run, record).values()), default=0)
+    rate: Rate | None = machine_rate(book, machine, gpus)
+    return PricedCell(record, rate, book, gpus)
 
 
 def _prices(pricing: Pricing) -> dict[str, Any] | None:

@@ -75,6 +75,7 @@ def cell_report(
             figures.mean(figures.tokens("output_tokens") - figures.tokens("reasoning_tokens"))
         ),
         injected_tokens=to_e(figures.mean(figures.tokens("injected_tokens"))),
+        tokens_per_attempt=to_e(figures.mean(figures.written_tokens)),
         input_tokens=to_e(figures.mean(figures.tokens("input_tokens"))),
         cached_tokens=to_e(figures.mean(figures.tokens("cached_tokens"))),
         latency_s=Spread(**percentiles(record.columns["latency_s"]), basis=figures.basis),

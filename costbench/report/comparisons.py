@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from costbench.analysis.compare import share_difference, share_ratio, verdict
+from costbench.analysis.compare import Verdict, share_difference, share_ratio, verdict
 from costbench.analysis.multiple import bootstrap_p, holm
 from costbench.analysis.stats import CONFIDENCE, Estimate
 from costbench.report.cells import to_e
@@ -84,7 +84,7 @@ def _compare(candidate: CellFigures, base: CellFigures, margin: float | None) ->
             ratio=to_e(share_ratio(*shares)),
             difference=to_e(difference),
             p=float(bootstrap_p(candidate.share.draws - base.share.draws)) if known else None,
-            verdict=_sign(difference),
+            verdict=difference_verdict(difference),
         )
     ]
     for metric in candidate.compared:
@@ -126,7 +126,8 @@ def incomparable(candidate: CellFigures, base: CellFigures, metric: str) -> str 
     return "different_scope" if len(scopes) > 1 and None not in scopes else None
 
 
-def _sign(difference: Estimate) -> str:
+def difference_verdict(difference: Estimate) -> Verdict:
+    """What the interval of a difference allows to say."""
     if difference.low is None or difference.high is None or difference.low <= 0 <= difference.high:
         return "inconclusive"
     return "higher" if difference.low > 0 else "lower"

@@ -31,7 +31,7 @@ class E(Frozen):
 
 
 _NO_IDLE = E(value=None, reason="no_idle")
-_NO_LEVEL = E(value=None, reason="not_measured")
+_NOT_MEASURED = E(value=None, reason="not_measured")
 
 
 class Spread(Frozen):
@@ -132,9 +132,9 @@ class LevelAccuracy(Frozen):
     output_tokens: float | None
     problems: int | None = None
     """Of which there are attempts."""
-    accuracy_estimate: E = _NO_LEVEL
+    accuracy_estimate: E = _NOT_MEASURED
     """`accuracy` with its interval."""
-    tokens_per_attempt: E = _NO_LEVEL
+    tokens_per_attempt: E = _NOT_MEASURED
     """Sampled and injected."""
 
 
@@ -169,6 +169,8 @@ class CellReport(Frozen):
     reasoning_tokens: E
     answer_tokens: E
     injected_tokens: E
+    tokens_per_attempt: E = _NOT_MEASURED
+    """Sampled and injected."""
     input_tokens: E
     cached_tokens: E
     latency_s: Spread

@@ -117,6 +117,11 @@ class CellEnergy:
         return _common(scopes)
 
     @property
+    def instrument(self) -> str:
+        """What was read: cells with the same one share its error, on one machine."""
+        return f"{self.scope} of {sorted(self.by_domain)}"
+
+    @property
     def sessions(self) -> int:
         """How many processes worked on it."""
         return len({each.cut.session for each in self.stretches})

@@ -17,7 +17,7 @@ from costbench.analysis.stats import (
     table_of,
 )
 from costbench.prices import PriceBook, Rate
-from costbench.records import CORRECT, TOKEN_COLUMNS, TRUNCATED, WRONG, CellRecord, RunRecord
+from costbench.records import CORRECT, TRUNCATED, WRONG, CellRecord, Ints, RunRecord
 from costbench.report.caveats import unknown_energy
 from costbench.report.contract import FrontierMetric
 from costbench.report.energy import CellEnergy
@@ -74,9 +74,19 @@ class CellFigures:
     """All estimates of one cell, computed from tables by problem and pass."""
 
     def __init__(
-        self, run: RunRecord, priced: PricedCell, measured: MeasuredCell, resampling: Resampling
+        self,
+        run: RunRecord,
+        priced: PricedCell,
+        measured: MeasuredCell,
+        resampling: Resampling,
+        among: Ints | None = None,
     ) -> None:
+        """`among` are the problems that count, by place in the dataset; those that are resampled.
+
+        Windows are divided among all attempts all the same: each has used what it has used.
+        """
         self._run = run
+        self._among = among
         self.priced = priced
         self.measured = measured
         self.energy = measured.energy
@@ -85,9 +95,8 @@ class CellFigures:
         self.resampling = resampling
         self._shape = (record.problems, record.passes)
         self._passes = resampling.passes(record.passes)
-        costs = (self.joules, self.machine_seconds, self.usd, self.gco2e, self.written_tokens)
-        counts = (self.attempts, self.graded, self.correct, *map(self.tokens, TOKEN_COLUMNS))
-        resampling.prepare((*costs, *counts, *self._latency))
+        costs = (self.joules, self.usd, self.written_tokens)
+        resampling.prepare((*costs, self.attempts, self.graded, self.correct))
 
     @property
     def unknown_energy_reason(self) -> str | None:
@@ -143,7 +152,7 @@ class CellFigures:
 
     def divided_by(self, measured: MeasuredCell) -> "CellFigures":
         """The same cell, its windows divided among its attempts in another way."""
-        return CellFigures(self._run, self.priced, measured, self.resampling)
+        return CellFigures(self._run, self.priced, measured, self.resampling, self._among)
 
     def net_per_correct(self, idle_w: float) -> Estimate:
         """Joules per correct answer beyond what idling for the same time would have used.
@@ -177,11 +186,7 @@ class CellFigures:
     def _instrument(self) -> Instrument | None:
         """How far the meter may be off."""
         found = self.energy.uncertainty
-        return Instrument(self._device, found.common, found.window) if found else None
-
-    @property
-    def _device(self) -> str:
-        return f"{self.energy.scope} of {sorted(self.energy.by_domain)}"
+        return Instrument(self.energy.instrument, found.common, found.window) if found else None
 
     @cached_property
     def _noise(self) -> Floats | None:
@@ -198,7 +203,7 @@ class CellFigures:
         found = self.energy.uncertainty
         if found is None:
             return None
-        shared = self.resampling.noise(found.common, self._device)
+        shared = self.resampling.noise(found.common, self.energy.instrument)
         return shared * self.resampling.noise(found.window, key)
 
     def accuracy(self) -> Estimate:
@@ -266,8 +271,13 @@ class CellFigures:
 
     def per_attempt(self, metric: FrontierMetric) -> Estimate:
         """A cost per attempt by the name it has on the frontier."""
+        return self.ratio_per_attempt(metric).estimate()
+
+    def ratio_per_attempt(self, metric: FrontierMetric) -> Ratio:
+        """The same, to be set against another's."""
         table, passes = self._costs[metric]
-        return self.mean(table, by_pass=passes is not None, joules=metric == "joules")
+        instrument = self._instrument if metric == "joules" else None
+        return Ratio.of(table, self.attempts, by_pass=passes is not None, instrument=instrument)
 
     @property
     def compared(self) -> tuple[str, ...]:
@@ -309,6 +319,7 @@ class CellFigures:
 
     def _table(self, values: NDArray[np.generic]) -> Floats:
         record = self.record
-        return table_of(
+        table = table_of(
             values.astype(np.float64), record.index("problem"), record.index("sample"), self._shape
         )
+        return table if self._among is None else np.asarray(table[self._among])

@@ -50,7 +50,9 @@ class Section:
         """As truncation@64, with its load where the section holds several."""
         label = clean(cell.policy) + ("" if cell.budget is None else f"@{cell.budget}")
         loads = [other.load for other in self.cells]
-        return label if all(load == loads[0] for load in loads) else f"{label} {_load(cell.load)}"
+        return (
+            label if all(load == loads[0] for load in loads) else f"{label} {load_label(cell.load)}"
+        )
 
     def name(self, cell: CellReport) -> str:
         """The policy, after its model where the section holds several."""
@@ -68,7 +70,8 @@ def sections(report: Report) -> tuple[Section, ...]:
     )
 
 
-def _load(load: dict[str, Any]) -> str:
+def load_label(load: dict[str, Any]) -> str:
+    """As c64."""
     if set(load) == {"concurrency"}:
         return f"c{load['concurrency']}"
     return " ".join(f"{clean(key)}={clean(str(value))}" for key, value in load.items())

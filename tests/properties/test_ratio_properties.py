@@ -48,6 +48,17 @@ def test_a_meter_that_may_be_off_widens_a_figure_and_cancels_on_one_device():
     assert apart.high == pytest.approx(math.exp(1.959964 * math.sqrt(2) * math.hypot(0.05, 0.01)))
 
 
+def test_passes_made_in_turns_are_paired_and_those_of_another_run_are_not():
+    slow_then_fast = np.tile([1.2, 1.0], (400, 1))
+    found = Ratio.of(slow_then_fast, np.ones((400, 2)), by_pass=True)
+    twin = Ratio.of(slow_then_fast * 2, np.ones((400, 2)), by_pass=True)
+    together = twin.compared_with(found).estimate()
+    assert (together.low, together.high) == pytest.approx((2, 2))
+    apart = twin.compared_with(found.of_another_run(same_device=False)).estimate()
+    half = T_1 * math.sqrt(2 * 2 * (1 / 2.2 - 0.5) ** 2 * 2)
+    assert apart.high == pytest.approx(2 * math.exp(half), rel=1e-6)
+
+
 def test_of_a_single_problem_there_is_a_value_and_no_interval():
     found = Ratio.of(np.array([[4.0, 6.0]]), np.ones((1, 2)), by_pass=True)
     assert found.estimate().value == 5.0

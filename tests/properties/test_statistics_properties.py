@@ -195,3 +195,14 @@ def test_a_problem_that_came_more_often_in_a_pass_counts_no_more_than_others():
     right = np.array([1.0, 1.0, 0.0])
     table = table_of(right, np.array([0, 0, 1]), np.array([0, 0, 0]), (2, 1))
     assert table.tolist() == [[1.0], [0.0]]
+
+
+@given(st.integers(1, 20), st.integers(2, 5))
+@PATIENT
+def test_another_run_shares_problems_and_the_errors_that_are_said_to_be_shared(problems, passes):
+    here = Resampling.draw(problems, 0, resamples=50)
+    there = here.elsewhere(1, alike=["one gpu"])
+    assert there.counts is here.counts
+    assert (there.noise(0.1, "one gpu") == here.noise(0.1, "one gpu")).all()
+    assert (there.noise(0.1, "another") != here.noise(0.1, "another")).all()
+    assert (there.passes(passes) != here.passes(passes)).any()

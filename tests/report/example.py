@@ -227,6 +227,7 @@ def cell(
         reasoning_tokens=around(tokens * 0.8, 1.1),
         answer_tokens=around(tokens * 0.2, 0.3),
         injected_tokens=around(injected, injected / 10),
+        tokens_per_attempt=around(tokens + injected, 0.6 + tokens / 80),
         input_tokens=around(24.3, 0.2),
         cached_tokens=UNKNOWN,
         latency_s=Spread(

@@ -17,7 +17,7 @@ from costbench.policies.truncation import Truncation
 from costbench.policies.unconstrained import Unconstrained
 from costbench.records import CORRECT, ERROR, UNGRADED, WRONG
 from costbench.report.budgets import length_comparisons
-from costbench.report.build import _BOOTSTRAP_SEED
+from costbench.report.build import BOOTSTRAP_SEED
 from costbench.report.contract import Report
 from costbench.report.markdown import render_markdown
 from costbench.report.table import print_table
@@ -82,7 +82,7 @@ def test_the_interval_draws_tokens_and_line_anew_in_every_resample():
     candidate = cell(PromptBudget(budget=50), 55, 0.7, model="l1", role="variant")
     (found,) = report_of(*base, candidate).length_comparisons
 
-    counts = Resampling.draw(12, _BOOTSTRAP_SEED).counts
+    counts = Resampling.draw(12, BOOTSTRAP_SEED).counts
 
     def drawn(values):
         """Means per attempt, resample by resample, straight from the counts."""
