@@ -15,6 +15,7 @@ from costbench.report.length_tables import (
 from costbench.report.level_table import TOKENS_BY_LEVEL, tokens_by_level
 from costbench.report.page import PageTable, page_table, raw, rule_of, template
 from costbench.report.payback_lines import ABOUT_PAYBACK, payback_lines
+from costbench.report.savings_table import SAVINGS, savings_tables
 from costbench.report.sections import Section, sections
 from costbench.report.sentences import Footnotes
 from costbench.report.wording import percent
@@ -41,6 +42,12 @@ def render_markdown(report: Report, plot_file: str | None, levels_file: str | No
         comparisons=sentences.comparisons(report),
         equal_length=[table for part in parts for table in _equal_length(report, part)],
         equal_length_words=EQUAL_LENGTH,
+        savings=[
+            page_table(f"Against {each.reference} in {each.place}", each.columns)
+            for part in parts
+            for each in savings_tables(report, part)
+        ],
+        savings_words=SAVINGS,
         length_control=[
             page_table(part.place, found) for part in parts if (found := length_control(part))
         ],

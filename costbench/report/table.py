@@ -9,8 +9,9 @@ from costbench.report.columns import Column, columns
 from costbench.report.console import fit, plain_text, print_columns, print_list
 from costbench.report.contract import Report
 from costbench.report.energy_lines import energy_lines
-from costbench.report.length_tables import EQUAL_LENGTH, equal_length
+from costbench.report.length_tables import EQUAL_LENGTH, LengthTable, equal_length
 from costbench.report.payback_lines import ABOUT_PAYBACK, payback_lines
+from costbench.report.savings_table import SAVINGS, savings_tables
 from costbench.report.sections import Section, sections
 from costbench.report.sentences import Footnotes
 
@@ -35,7 +36,11 @@ def print_table(report: Report, console: "Console") -> None:
         )
     print_list([*sentences.signs(report), *footnotes.lines], console)
     _print_comparisons(report, console)
-    _print_equal_length(report, console)
+    parts = sections(report)
+    spared = [table for part in parts for table in savings_tables(report, part)]
+    _print_tables("Savings against", spared, SAVINGS, console)
+    at_length = [table for part in parts for table in equal_length(report, part)]
+    _print_tables("At equal length against", at_length, EQUAL_LENGTH, console)
     _print_payback(report, console)
     rest = [*energy_lines(report), ("prices", sentences.prices(report))]
     rest += sentences.left_out(report)
@@ -63,20 +68,19 @@ def _print_comparisons(report: Report, console: "Console") -> None:
         print_list([("", f"{more} more comparisons: --format md.")], console)
 
 
-def _print_equal_length(report: Report, console: "Console") -> None:
+def _print_tables(title: str, found: Sequence[LengthTable], words: str, console: "Console") -> None:
+    """Tables against baselines' lines, the first rows of them, and how to read them."""
     room = _MOST_COMPARISONS
-    found = [table for section in sections(report) for table in equal_length(report, section)]
     hidden: dict[str, None] = {}
     for table in found:
         shown = [replace(column, cells=column.cells[:room]) for column in table.columns]
         if room:
             fitting, dropped = fit(shown, console.width)
-            title = f"At equal length against {table.reference} · {table.place}"
-            print_columns(title, fitting, console)
+            print_columns(f"{title} {table.reference} · {table.place}", fitting, console)
             hidden |= dict.fromkeys(f"{each.name} {each.unit}" for each in dropped)
         room -= min(room, table.rows)
     more = sum(table.rows for table in found) - _MOST_COMPARISONS
-    lines = [EQUAL_LENGTH] if found else []
+    lines = [words] if found else []
     lines += [f"Not shown at this width: {', '.join(hidden)}: --format md."] if hidden else []
     lines += [f"{more} more rows: --format md."] if more > 0 else []
     print_list([("", line) for line in lines], console)
