@@ -13,7 +13,7 @@ from costbench.grading import Grading, cell_accuracy
 from costbench.locations import new_run_folder, unfinished_run
 from costbench.plan import Cell, Plan, dataset_sha256, prompt_sha256
 from costbench.plugins import component_spec
-from costbench.prices import PriceBook, load_prices, machine_rate
+from costbench.prices import PriceBook, headline, load_prices
 from costbench.runner import Allowance, Grade, Observer, RunResult, run_plan
 from costbench.store import PlannedCell, Store
 from costbench.training import read_training
@@ -48,13 +48,13 @@ def measure(plan: Plan, options: RunOptions, observer: Observer) -> tuple[Path, 
 
 
 def _allowance(plan: Plan, book: PriceBook | None) -> Allowance:
-    rate = machine_rate(book, plan.machine, gpus=1 if plan.machine.gpus else 0)
-    if plan.suite.limits.usd and rate is None:
+    tariff = headline(book, plan.machine, gpus=1 if plan.machine.gpus else 0)
+    if plan.suite.limits.usd and tariff is None:
         raise SuiteError(
             "limits.usd: the price book has no price for this machine, so the limit could not hold; "
             "add one to the book, or limit `wall_s` or `tokens`"
         )
-    return Allowance(plan.suite.limits, rate.usd_per_s if rate else None)
+    return Allowance(plan.suite.limits, tariff.usd_per_s if tariff else None)
 
 
 def _grader(store: Store, grading: Grading, options: RunOptions) -> Grade:

@@ -15,9 +15,8 @@ from rich.table import Table
 from costbench.doctor import Finding, can_run, diagnose, examine
 from costbench.hardware import probe_machine
 from costbench.plan import Cell, Plan
-from costbench.prices import load_prices, machine_rate
+from costbench.prices import headline, load_prices
 from costbench.printable import clean
-from costbench.units import hours_from_seconds
 
 _INDENT = " " * 17
 """To below the names."""
@@ -70,8 +69,8 @@ def _estimate(plan: Plan, cells: tuple[Cell, ...]) -> list[str]:
     speed = group.expect.tokens_per_second
     seconds = tokens / speed if speed else None
     book = load_prices(plan.suite.prices) if plan.suite.prices else None
-    rate = machine_rate(book, plan.machine, gpus=1 if plan.machine.gpus else 0)
-    usd = rate.usd_per_hour * hours_from_seconds(seconds) if rate and seconds else None
+    tariff = headline(book, plan.machine, gpus=1 if plan.machine.gpus else 0)
+    usd = tariff.usd_per_s * seconds if tariff and seconds else None
     download = group.expect.download_gb
     return [
         group.name,

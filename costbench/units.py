@@ -2,6 +2,8 @@
 
 JOULES_PER_KWH = 3.6e6
 SECONDS_PER_HOUR = 3600.0
+HOURS_PER_YEAR = 8760.0
+SECONDS_PER_YEAR = HOURS_PER_YEAR * SECONDS_PER_HOUR
 
 
 def joules_from_kwh(kwh: float) -> float:
@@ -12,8 +14,3 @@ def joules_from_kwh(kwh: float) -> float:
 def kwh_from_joules(joules: float) -> float:
     """Kilowatt-hours in `joules`."""
     return joules / JOULES_PER_KWH
-
-
-def hours_from_seconds(seconds: float) -> float:
-    """Hours in `seconds`."""
-    return seconds / SECONDS_PER_HOUR

@@ -42,11 +42,15 @@ class YamlFile:
 
     def explain(self, error: ValidationError) -> str:
         """Every problem of a validation, one a line, with its place."""
-        problems = (
-            f"{self.path}:{self._line(found['loc'])}: {_sentence(found)}"
-            for found in _without_echoes(error.errors(include_url=False))
+        return self.tell(error.errors(include_url=False))
+
+    def tell(self, problems: Sequence[ErrorDetails]) -> str:
+        """Problems of a validation and others of their form, one a line, with their places."""
+        told = (
+            f"{self.path}:{self._line(found['loc'])}: {sentence(found)}"
+            for found in _without_echoes(problems)
         )
-        return "\n".join(dict.fromkeys(problems))  # each budget of a list tells the same
+        return "\n".join(dict.fromkeys(told))  # each budget of a list tells the same
 
     def _line(self, place: tuple[int | str, ...]) -> int:
         node, line = self.root, 1
@@ -178,7 +182,13 @@ def _is_inside(loc: tuple[int | str, ...], outer: tuple[int | str, ...]) -> bool
     return len(loc) > len(outer) and loc[: len(outer)] == outer
 
 
-def _sentence(found: ErrorDetails) -> str:
+def problem(place: tuple[int | str, ...], sentence: str) -> ErrorDetails:
+    """A problem that no validation finds, in the form of those that one does."""
+    return ErrorDetails(type="value_error", loc=place, msg=sentence, input=None)
+
+
+def sentence(found: ErrorDetails) -> str:
+    """A problem with its place in the file, without the line."""
     place = _place(found["loc"])
     if found["type"] == "extra_forbidden":
         key = str(found["loc"][-1])

@@ -92,6 +92,7 @@ ONLY_IN = {
     "math_verify": ("costbench.graders",),
     "pebble": ("costbench.graders",),
     "codecarbon": ("costbench.metering",),
+    "genai_prices": ("costbench.prices",),
     "pynvml": ("costbench.metering",),
 }
 

@@ -17,7 +17,7 @@ HEAVY = (
         "codecarbon",
         "scipy",
     ),
-    *("pebble", "jinja2", "safetensors", "trl", "vllm", "datasets"),
+    *("pebble", "jinja2", "safetensors", "trl", "vllm", "datasets", "genai_prices"),
 )
 
 # Of grading and reporting. Not jinja2: transformers itself loads it, for chat templates.
@@ -30,6 +30,7 @@ ELSEWHERE = (
     "codecarbon",
     "scipy",
     "datasets",
+    "genai_prices",
 )
 
 # `run --no-grade` with the transformers engine, as costbench.cli imports it.

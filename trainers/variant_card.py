@@ -12,7 +12,7 @@ import yaml
 from costbench.datasets.arithmetic import Arithmetic
 from costbench.hardware import installed_versions, probe_machine
 from costbench.interfaces import Policy
-from costbench.prices import PriceBook, machine_rate
+from costbench.prices import PriceBook, headline
 from costbench.training import FILE, TrainingEnergy, TrainingFacts
 from costbench.types import Model
 from costbench.units import kwh_from_joules
@@ -195,11 +195,11 @@ def _made(facts: TrainingFacts, book: PriceBook) -> str:
     grams = _gco2e(facts, book)
     if grams is not None:
         parts.append(f"{grams:.2f} gCO2e")
-    rate = machine_rate(book, facts.machine, facts.gpus)
-    if rate is None:
+    tariff = headline(book, facts.machine, facts.gpus)
+    if tariff is None:
         parts.append("no price for this machine")
     else:
-        parts.append(f"{rate.usd_per_s * facts.duration_s:.4f} USD ({rate.price.provenance})")
+        parts.append(f"{tariff.usd_per_s * facts.duration_s:.4f} USD ({tariff.provenance})")
     return (
         f"Made in {facts.steps:,} steps on {facts.problems:,} training problems (none held back), seed "
         f"{facts.seed}: {', '.join(parts)}. Sampling, grading and checkpoints are in it, and whatever else "

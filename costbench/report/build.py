@@ -7,7 +7,7 @@ from typing import Any
 from costbench.analysis.attribution import Rule
 from costbench.analysis.stats import Resampling
 from costbench.hardware import Machine
-from costbench.prices import PriceBook, Rate, machine_rate
+from costbench.prices import PriceBook, headline
 from costbench.records import CellRecord, RunRecord
 from costbench.report.budgets import length_comparisons
 from costbench.report.cells import cell_report
@@ -122,8 +122,7 @@ def price_cell(
     """A cell with the price of the GPUs that it used, or of the machine."""
     machine, book = costs
     gpus = max(map(len, gpu_uuids(run, record).values()), default=0)
-    rate: Rate | None = machine_rate(book, machine, gpus)
-    return PricedCell(record, rate, book, gpus)
+    return PricedCell(record, headline(book, machine, gpus), book, gpus)
 
 
 def _prices(pricing: Pricing) -> dict[str, Any] | None:

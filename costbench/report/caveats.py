@@ -24,6 +24,7 @@ _OTHERS: Mapping[str, str] = {
     "no_machine_price": "the price book has no price for this machine: money is not known",
     "no_grid_intensity": "the price book names no grid: carbon is not known",
     "assumed_price": "money is machine time at an assumed rental price, electricity included",
+    "assumed_ownership": "money is machine time at what owning it is assumed to cost, electricity included",
     "assumed_grid": "carbon is energy at an assumed grid's yearly average; no PUE, nothing embodied",
 }
 """Doubts about anything but joules."""

@@ -182,7 +182,7 @@ def _over(value: float | None, by: float) -> float | None:
 
 def money_reason(priced: PricedCell) -> str | None:
     """Why a cell has no price; None where it has one."""
-    if priced.rate is not None:
+    if priced.tariff is not None:
         return None
     return "no_price_book" if priced.book is None else "no_machine_price"
 
@@ -192,13 +192,15 @@ def _grid_reason(priced: PricedCell) -> str | None:
 
 
 def _money_facts(priced: PricedCell) -> MoneyFacts:
-    if priced.rate is None:
+    tariff = priced.tariff
+    if tariff is None:
         return _unavailable(money_reason(priced))
+    rented = tariff.deployment == "rented"
     return MoneyFacts(
-        provenance=priced.rate.price.provenance,
-        method="machine_time_x_rental_price",
-        basis=priced.rate.price.model_dump(mode="json"),
-        reasons=("assumed_price",),
+        provenance=tariff.provenance,
+        method=f"machine_time_x_{'rental_price' if rented else 'cost_of_ownership'}",
+        basis=tariff.basis,
+        reasons=("assumed_price" if rented else "assumed_ownership",),
     )
 
 

@@ -16,7 +16,7 @@ from costbench.analysis.stats import (
     percentile_interval,
     table_of,
 )
-from costbench.prices import PriceBook, Rate
+from costbench.prices import PriceBook, Tariff
 from costbench.records import CORRECT, TRUNCATED, WRONG, CellRecord, Ints, RunRecord
 from costbench.report.caveats import unknown_energy
 from costbench.report.contract import FrontierMetric
@@ -35,7 +35,7 @@ class PricedCell:
     """A cell's record and what its machine and grid cost; None where nobody said."""
 
     record: CellRecord
-    rate: Rate | None
+    tariff: Tariff | None
     book: PriceBook | None
     gpus: int
 
@@ -135,9 +135,9 @@ class CellFigures:
 
     @property
     def usd(self) -> Floats:
-        """Attributed rental cost; NaN without a price."""
-        rate = self.priced.rate
-        return self.machine_seconds * (rate.usd_per_s if rate else np.nan)
+        """Attributed cost of the machine; NaN without a price."""
+        tariff = self.priced.tariff
+        return self.machine_seconds * (tariff.usd_per_s if tariff else np.nan)
 
     @property
     def gco2e(self) -> Floats:

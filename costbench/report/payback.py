@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from costbench.analysis.payback import answers_to_pay_back
 from costbench.hardware import Machine
-from costbench.prices import SET_BY_USER, PriceBook, Rate, machine_rate
+from costbench.prices import SET_BY_USER, PriceBook, Tariff, headline
 from costbench.report.cells import money_reason, to_e
 from costbench.report.comparisons import incomparable, paired
 from costbench.report.contract import E, Payback, TrainingCost
@@ -26,8 +26,8 @@ def pay_back(
         facts = _training(candidate)
         if facts is None or facts == _training(base):
             continue
-        rate = _rate(facts, *costs)
-        spent = facts.duration_s * rate.usd_per_s if rate else None
+        tariff = _tariff(facts, *costs)
+        spent = facts.duration_s * tariff.usd_per_s if tariff else None
         found.append(
             Payback(
                 baseline=base.record.id,
@@ -40,7 +40,7 @@ def pay_back(
                     provenance=facts.energy.provenance,
                     scope=facts.energy.scope,
                     usd=spent,
-                    usd_provenance=rate.price.provenance if rate else "unavailable",
+                    usd_provenance=tariff.provenance if tariff else "unavailable",
                 ),
                 correct_answers={
                     "joules": _joules(candidate, base, facts),
@@ -57,12 +57,12 @@ def _training(cell: CellFigures) -> TrainingFacts | None:
     return None if stored is None else TrainingFacts.model_validate(stored)
 
 
-def _rate(facts: TrainingFacts, machine: Machine, book: PriceBook | None) -> Rate | None:
+def _tariff(facts: TrainingFacts, machine: Machine, book: PriceBook | None) -> Tariff | None:
     """What the training's own machine costs; a price set by hand is that of the run's machine."""
-    rate = machine_rate(book, facts.machine, facts.gpus)
-    if rate and rate.price.provider == SET_BY_USER and not _same(facts.machine, machine):
+    tariff = headline(book, facts.machine, facts.gpus)
+    if tariff and tariff.provider == SET_BY_USER and not _same(facts.machine, machine):
         return None
-    return rate
+    return tariff
 
 
 def _same(one: Machine, other: Machine) -> bool:

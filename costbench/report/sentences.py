@@ -21,7 +21,11 @@ _COST_NAMES = {
 }
 """Costs worth comparing in words; the first one that is known is used."""
 
-_SOURCES = {"joules": "modelled_not_measured", "usd": "assumed_price", "gco2e": "assumed_grid"}
+_SOURCES = {
+    "joules": ("modelled_not_measured",),
+    "usd": ("assumed_price", "assumed_ownership"),
+    "gco2e": ("assumed_grid",),
+}
 
 
 @dataclass(frozen=True)
@@ -111,9 +115,8 @@ def first_sentence(text: str) -> str:
 
 def source_caveats(report: Report, cost: str) -> tuple[str, ...]:
     """What the caveats say of where a cost comes from, for a caption."""
-    code = _SOURCES.get(cost)
-    said = any(code in cell.caveats for cell in report.cells)
-    return (explain(code),) if code and said else ()
+    said = {code for cell in report.cells for code in cell.caveats}
+    return tuple(explain(code) for code in _SOURCES.get(cost, ()) if code in said)
 
 
 def left_out(report: Report) -> tuple[tuple[str, str], ...]:

@@ -14,7 +14,7 @@ from costbench.metering.trace import (
     total_joules,
     window_joules,
 )
-from costbench.units import hours_from_seconds, joules_from_kwh, kwh_from_joules
+from costbench.units import joules_from_kwh, kwh_from_joules
 
 
 def polled(counter, every_s, phase):
@@ -172,4 +172,3 @@ def test_a_trace_without_readings_knows_nothing():
 def test_units_go_there_and_back(amount):
     assert kwh_from_joules(joules_from_kwh(amount)) == pytest.approx(amount)
     assert joules_from_kwh(1) == 3_600_000
-    assert hours_from_seconds(5400) == 1.5

@@ -10,10 +10,13 @@ import pytest
 from costbench.analysis.stats import Resampling
 from costbench.metering.sampler import Reading
 from costbench.policies.truncation import Truncation
+from costbench.prices import OwnedMachine
 from costbench.report.build import Pricing
+from costbench.report.caveats import explain
 from costbench.report.contract import Report
 from costbench.report.figures import CellFigures, PricedCell
 from costbench.report.measured import measure_run
+from costbench.report.sentences import prices
 from tests.report.hand import (
     ALL_RIGHT,
     BOOK,
@@ -200,6 +203,28 @@ def test_a_price_book_without_this_machine_says_so_and_a_grid_without_energy_too
     assert (row.usd_per_correct.value, row.usd_per_correct.reason) == (None, "no_machine_price")
     assert (row.gco2e_per_correct.value, row.gco2e_per_correct.reason) == (None, "no_meter")
     assert row.gco2e.reasons == ("no_meter",)
+
+
+def test_an_owned_machine_is_priced_at_what_owning_it_costs(hand):
+    cell = make_cell(passes=1)
+    run = hand(cell)
+    run.session()
+    run.work(cell, 0, ALL_RIGHT)
+    owned = OwnedMachine(
+        match="cpu", gpus=0, usd_capital=8760, residual_share=0, life_years=1,
+        maintenance_share_per_year=0, usd_space_per_hour=0.8, space_includes_power=True,
+        utilization=0.5, source="an offer", as_of="2026-11-20",
+    )  # fmt: skip
+    book = BOOK.model_copy(update={"owned": (owned,), "deployment": "colocated"})
+    report = run.report(Pricing(book, None))
+    (row,) = report.cells
+    assert row.usd_per_attempt.value == pytest.approx(1.8 / 3600 * run.seconds(cell) / 4)
+    assert (row.usd.method, row.usd.reasons) == (
+        "machine_time_x_cost_of_ownership",
+        ("assumed_ownership",),
+    )
+    assert "cpu 1.80 USD per machine and hour, assumed (owned machine; an offer" in prices(report)
+    assert "rental price" not in " ".join(explain(code) for code in row.caveats)
 
 
 def test_without_a_right_answer_the_cost_has_a_bound_and_no_value(hand):
