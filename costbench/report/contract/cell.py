@@ -1,0 +1,171 @@
+"""One row of the report, and all that is said of it."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from costbench.metering.window_energy import Bound
+from costbench.report.contract.estimates import E, FrontierMetric, Spread
+from costbench.types import Frozen, Provenance, Quality, Role
+
+_NO_IDLE = E(value=None, reason="no_idle")
+_NOT_MEASURED = E(value=None, reason="not_measured")
+
+
+class IdleFacts(Frozen):
+    """Watts without work: before a model is loaded, and with it loaded, before and after its cells."""
+
+    bare_w: float | None
+    context_before_w: float | None
+    context_after_w: float | None
+
+
+class EnergyFacts(Frozen):
+    """Where the joules come from."""
+
+    provenance: Provenance
+    method: str | None
+    scope: str | None
+    by_domain: dict[str, float | None]
+    """In the windows that count: in steady parts less than attempts' joules, which cover whole passes."""
+    quality: Quality
+    reasons: tuple[str, ...]
+    bound: Bound = "exact"
+    """"upper": others' energy is in it; "partial": more was used, the joules of attempts are not known."""
+    at_least_joules: float | None = None
+    """What was counted before a GPU was lost."""
+    uncertainty_cell: float | None = None
+    """Half of the 95 % interval that the instrument alone gives a cell, as a share of its joules."""
+    uncertainty_ratio: float | None = None
+    """The same for the ratio of two cells on one device."""
+    idle: IdleFacts | None = None
+    neighbors: dict[str, float | None] = Field(default_factory=dict)
+    """Joules of this machine's other GPUs meanwhile."""
+    attribution_range: tuple[float, float] | None = None
+    """An attempt's joules under the other rules over those under this one, 5th to 95th percentile."""
+
+
+class MoneyFacts(Frozen):
+    """Where USD or gCO2e come from."""
+
+    provenance: Provenance
+    method: str | None
+    basis: dict[str, Any] | None = None
+    """The entry of the price book that was used: figure, source, date."""
+    reasons: tuple[str, ...]
+
+
+class WindowFacts(Frozen):
+    """Energy and time of all windows of a kind."""
+
+    joules: float | None
+    duration_s: float
+    output_tokens: float | None = None
+    """Written inside."""
+
+
+class Windows(Frozen):
+    """The whole of every pass, ramp-up and drain included; the steady part where the protocol has one."""
+
+    whole: WindowFacts
+    steady: WindowFacts | None = None
+
+
+class LengthControl(Frozen):
+    """How well a stated length was kept, over all attempts that the engine did not refuse."""
+
+    target: int
+    mean_absolute_error_tokens: float | None
+    mean_absolute_error_relative: float | None
+    """Over the target."""
+    violation_rate: float | None
+    """Share of attempts that are longer than the target."""
+    counts: Literal["response", "thinking"] = "response"
+    """Which of the sampled tokens the target is about."""
+
+
+class OnFrontier(Frozen):
+    """Whether no other cell of the group and dataset is as accurate and as cheap, and how surely."""
+
+    now: bool | None
+    probability: float | None
+
+
+class LevelAccuracy(Frozen):
+    """One difficulty level of the dataset; intervals resample the problems of the level."""
+
+    level: int
+    attempts: int
+    accuracy: float | None
+    output_tokens: float | None
+    problems: int | None = None
+    """Of which there are attempts."""
+    accuracy_estimate: E = _NOT_MEASURED
+    """`accuracy` with its interval."""
+    tokens_per_attempt: E = _NOT_MEASURED
+    """Sampled and injected."""
+
+
+class CellReport(Frozen):
+    """One row of the report."""
+
+    cell: str
+    group: str
+    model: str
+    model_revision: str | None
+    role: Role
+    tier: str | None
+    policy: str
+    budget: int | None
+    dataset: str
+    dataset_sha256: str
+    prompt_sha256: str
+    load: dict[str, Any]
+    gpus: int
+    problems: int
+    samples: int
+    attempts: int
+    correct: int
+    wrong: int
+    truncated: int
+    ungraded: int
+    errors: int
+    grader: str
+    grader_version: str
+    accuracy: E
+    output_tokens: E
+    reasoning_tokens: E
+    answer_tokens: E
+    injected_tokens: E
+    tokens_per_attempt: E = _NOT_MEASURED
+    """Sampled and injected."""
+    input_tokens: E
+    cached_tokens: E
+    latency_s: Spread
+    ttft_s: Spread
+    tokens_per_second: float | None
+    mean_batch_size: float | None
+    mean_power_w: float | None
+    joules_per_output_token: E
+    joules_per_attempt: E
+    joules_per_correct: E
+    net_context_joules_per_correct: E = _NO_IDLE
+    """Beyond idling with the model loaded: the marginal work of a server that is up anyway."""
+    net_bare_joules_per_correct: E = _NO_IDLE
+    """Beyond an idle machine."""
+    kwh_per_correct: E
+    machine_seconds_per_correct: E
+    usd_per_attempt: E
+    usd_per_correct: E
+    gco2e_per_attempt: E
+    gco2e_per_correct: E
+    energy: EnergyFacts
+    usd: MoneyFacts
+    gco2e: MoneyFacts
+    windows: Windows
+    length_control: LengthControl | None
+    on_frontier: dict[FrontierMetric, OnFrontier]
+    """By cost per attempt; "output_tokens" are here sampled and injected ones, the x of budget curves."""
+    by_level: tuple[LevelAccuracy, ...]
+    caveats: tuple[str, ...]
+    """Codes; `caveats.explain` has the sentence for each."""

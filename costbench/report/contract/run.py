@@ -1,0 +1,90 @@
+"""The report as a whole."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from costbench.analysis.attribution import Rule
+from costbench.report.contract.cell import CellReport
+from costbench.report.contract.comparing import Comparison, LengthComparison, Payback, Saving
+from costbench.report.contract.estimates import METHOD_VERSION, SCHEMA_VERSION
+from costbench.types import Device, Frozen, Provenance
+
+
+class SkippedGroup(Frozen):
+    """A group this machine could not run, or that failed."""
+
+    group: str
+    reason: str
+
+
+class Fit(Frozen):
+    """What a token costs one model in each phase, fitted to its windows."""
+
+    model: str
+    base_w: float
+    joules_per_token_read: float
+    joules_per_token_written: float
+    residual: float
+    """Root mean square of what the fit misses, as a share of the mean window."""
+    windows: int
+    provenance: Provenance
+    """Of the joules it was fitted to."""
+
+
+class AttributionFacts(Frozen):
+    """How windows were divided among attempts, and whether that decides anything."""
+
+    rule: Rule = "output_tokens"
+    fits: tuple[Fit, ...] = ()
+    ranking: Literal["same", "differs"] | None = None
+    """Order of cells and verdicts by joules per correct under `rules`; None: nothing to rank."""
+    rules: tuple[Rule, ...] = ()
+    """Those that could be compared: phase_weighted needs a fit."""
+    differs_in: tuple[str, ...] = ()
+    """Cells with another place or verdict under another rule."""
+
+
+class SecondOpinionFacts(Frozen):
+    """CodeCarbon's figure for the GPUs beside the counters', over the whole run."""
+
+    meter: str
+    joules: float
+    counter_joules: float
+    difference: float
+    """Relative."""
+    used: bool
+    reason: str | None
+
+
+class Report(Frozen):
+    """One run, priced and summarized."""
+
+    schema_version: int = SCHEMA_VERSION
+    method_version: str = METHOD_VERSION
+    suite: str
+    run: str
+    protocol: str
+    protocol_settings: dict[str, Any] = Field(default_factory=dict)
+    """Every duration as resolved."""
+    machine: dict[str, Any]
+    prices: dict[str, Any] | None
+    window: Literal["whole", "steady"]
+    complete: bool
+    started_at: str
+    costbench_version: str
+    cells: tuple[CellReport, ...]
+    comparisons: tuple[Comparison, ...]
+    length_comparisons: tuple[LengthComparison, ...] = ()
+    savings: tuple[Saving, ...] = ()
+    payback: tuple[Payback, ...] = ()
+    """Of models that a training with a card has made."""
+    skipped: tuple[SkippedGroup, ...]
+    failed: tuple[SkippedGroup, ...]
+    devices: tuple[Device, ...] = ()
+    """The GPUs that were read, as they were found; nothing was set on them."""
+    attribution: AttributionFacts = AttributionFacts()
+    second_opinions: tuple[SecondOpinionFacts, ...] = ()
+    """By session, where there were counters of GPUs."""
+    notes: tuple[str, ...]
+    """Sentences that hold for the whole report: what the models are, what a figure leaves out."""
