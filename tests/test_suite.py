@@ -74,10 +74,23 @@ def test_the_bundled_suite_loads_with_the_cells_it_is_known_for() -> None:
         "unconstrained",
         *(f"truncation@{budget}" for budget in budgets),
         *(f"budget_forcing@{budget}" for budget in budgets),
+        *(f"prompt_budget@{budget}" for budget in budgets[1:]),
     ]
     assert [model.role for model in group.models].count("baseline") == 1
     assert not group.requires.gpu
     assert all(later.requires.gpu == "cuda" and later.requires.hub for later in suite.groups[1:])
+
+
+def test_the_suite_of_claims_asks_each_variant_what_it_was_made_for() -> None:
+    suite = load_suite(BUNDLED.parent / "claims.yaml")
+    family, alone, budgets = suite.groups
+    shipped = {path.name for path in (BUNDLED.parents[1] / "costbench" / "embedded").iterdir()}
+    named = {model.path.removeprefix("embedded:") for group in suite.groups for model in group.models}
+    assert named == shipped
+    assert all(dataset.problems >= 1000 for g in (family, budgets) for dataset in g.datasets)
+    assert (family.load.concurrency, alone.load.concurrency) == ((64,), (1,))
+    lists = {use.policies[0].kind: [p.budget for p in use.policies] for use in budgets.policies[1:]}
+    assert len({tuple(found) for found in lists.values()}) == 1  # equal nominal budgets
 
 
 def test_lists_of_budgets_and_of_concurrencies_are_expanded(tmp_path: Path) -> None:
