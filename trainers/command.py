@@ -52,11 +52,12 @@ def _train_variant(recipe: TuningRecipe, options: TrainOptions) -> None:
     from trainers.telling import Telling, tell, warn_of
     from trainers.train import train
     from trainers.variant_card import write_card
-    from trainers.working import finished, full_disk_told, publish
+    from trainers.working import finished, full_disk_told, publish, tidy
 
     folder = options.out or Path("models") / recipe.name
     made = made_by(recipe)
     if finished(folder, made.identity):
+        tidy(folder)
         tell(f"{folder} is there already, made by this recipe")
         return
     book = load_prices(options.prices or bundled_prices())

@@ -26,12 +26,17 @@ def finished(folder: Path, identity: str) -> bool:
     return True
 
 
+def tidy(folder: Path) -> None:
+    """Of a finished training nothing is kept for going on; a kill may have come before that was removed."""
+    shutil.rmtree(working_folder(folder), ignore_errors=True)
+
+
 def publish(fresh: Path, folder: Path) -> None:
     """Put a whole folder under its name; what the training kept for going on is not needed any more."""
     if folder.exists():
         folder.rmdir()  # `finished` has let an empty one pass
     fresh.rename(folder)
-    shutil.rmtree(working_folder(folder))
+    tidy(folder)
 
 
 def working_folder(folder: Path) -> Path:

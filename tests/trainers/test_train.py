@@ -344,6 +344,8 @@ def test_a_run_can_load_it(made):
 def test_the_same_command_again_changes_nothing(made):
     path, folder, _ = made
     before = snapshot(folder.parent)
+    killed_before_it_was_tidy = folder.with_name(f"{folder.name}.training")
+    killed_before_it_was_tidy.mkdir()
     said = train(path, folder)
     assert said == f"costbench: {folder} is there already, made by this recipe\n"
     assert snapshot(folder.parent) == before
