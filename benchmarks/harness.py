@@ -134,10 +134,10 @@ def peak_mib() -> float:
 def writing(attempts: int) -> dict[str, float]:
     """Memory of storing so many attempts, and what committing one takes."""
     sys.path.insert(0, str(Path(__file__).parent))
-    from large_run import write
+    from large_run import Size, write
 
     with tempfile.TemporaryDirectory() as place:
-        seconds = write(Path(place) / "run", attempts, grade=False)
+        seconds = write(Path(place) / "run", Size(attempts), grade=False)
     return {"mib": peak_mib(), "us": 1e6 * seconds / attempts}
 
 

@@ -1,6 +1,7 @@
 """Run folders of any size, written through the store as a run writes them; the words are made up.
 
 python benchmarks/large_run.py FOLDER --attempts 100000
+python benchmarks/large_run.py FOLDER --attempts 1000000 --cells 40 --passes 50 --words 5
 """
 
 import argparse
@@ -8,6 +9,7 @@ import itertools
 import random
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from costbench.metering.sampler import Reading
 from costbench.store import Attempt, Call, PlannedCell, Store
 from costbench.types import Completion, Grade, MeterFacts, Model, Piece, Problem, Sampling, Solution
 
-PASSES, CELLS, PER_COMMIT = 4, 10, 100
+PER_COMMIT = 100
 WATTS, TOKENS, STEP_S, ACCURACY = 50.0, 150, 0.01, 0.8
 GRADER = ("exact", "exact-1")
 METER = MeterFacts(
@@ -25,7 +27,22 @@ METER = MeterFacts(
 )  # fmt: skip
 
 
-def spec(number: int, problems: int) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Size:
+    """How much of everything; `words` is how long the stored responses are, whatever tokens they claim."""
+
+    attempts: int
+    cells: int = 10
+    passes: int = 4
+    words: int | None = None
+
+    @property
+    def problems(self) -> int:
+        """Of each cell, so that there are about so many attempts."""
+        return max(1, self.attempts // (self.passes * self.cells))
+
+
+def spec(number: int, size: Size) -> dict[str, Any]:
     """A cell as a run stores it."""
     return {
         "group": "large",
@@ -39,21 +56,22 @@ def spec(number: int, problems: int) -> dict[str, Any]:
         "dataset": "made-up",
         "dataset_sha256": "0" * 64,
         "prompt_sha256": "0" * 64,
-        "problems": problems,
+        "problems": size.problems,
         "grader": {"kind": "exact"},
-        "sampling": Sampling(samples_per_problem=PASSES).model_dump(),
+        "sampling": Sampling(samples_per_problem=size.passes).model_dump(),
         "concurrency": 64,
     }
 
 
-def attempts(cell: str, problems: int, rng: random.Random, start_s: float) -> Iterator[Attempt]:
+def attempts(cell: str, size: Size, rng: random.Random, start_s: float) -> Iterator[Attempt]:
     """Of one pass, one after another in time."""
-    for at in range(problems):
+    for at in range(size.problems):
         tokens = rng.randint(TOKENS // 2, TOKENS * 3 // 2)
+        words = size.words or tokens
         began_s = start_s + at * STEP_S
         sampled = Piece(
-            text="word " * tokens + "</think>7", origin="sampled", tokens=tokens,
-            token_ids=tuple(range(tokens)),
+            text="word " * words + "</think>7", origin="sampled", tokens=tokens,
+            token_ids=tuple(range(words)),
         )  # fmt: skip
         done = Completion(
             sampled=sampled, finish="end", input_tokens=60, reasoning_tokens=tokens - 2,
@@ -64,15 +82,14 @@ def attempts(cell: str, problems: int, rng: random.Random, start_s: float) -> It
         yield Attempt(cell, f"p{at}", 0, at, began_s, began_s + STEP_S, (Call(done, 0),), solution)
 
 
-def write(folder: Path, total: int, *, grade: bool = True) -> float:
-    """A run of `total` attempts; gives the seconds that its commits took."""
-    problems = max(1, total // (PASSES * CELLS))
+def write(folder: Path, size: Size, *, grade: bool = True) -> float:
+    """A run of about so many attempts; gives the seconds that its commits took."""
     questions = [
-        Problem(id=f"p{at}", question="?", prompt="?", answer="7") for at in range(problems)
+        Problem(id=f"p{at}", question="?", prompt="?", answer="7") for at in range(size.problems)
     ]
     cells = [
-        PlannedCell(f"large/model-{n}/unconstrained/made-up/c64", spec(n, problems), questions)
-        for n in range(CELLS)
+        PlannedCell(f"large/model-{n}/unconstrained/made-up/c64", spec(n, size), questions)
+        for n in range(size.cells)
     ]
     meta: dict[str, Any] = {
         "identity": {}, "machine": probe_machine().model_dump(mode="json"), "skipped": [],
@@ -84,14 +101,14 @@ def write(folder: Path, total: int, *, grade: bool = True) -> float:
     with Store.create(folder, meta, cells) as store:
         store.begin_session({})
         store.add_meters([METER])
-        for number, cell in itertools.product(range(PASSES), cells):
-            end_s = now_s + problems * STEP_S
+        for number, cell in itertools.product(range(size.passes), cells):
+            end_s = now_s + size.problems * STEP_S
             store.db.execute(
                 "INSERT INTO windows (session, cell, pass, phase, start_s, end_s)"
                 " VALUES (1, ?, ?, 'whole', ?, ?)",
                 (cell.id, number, now_s, end_s),
             )
-            rows = attempts(cell.id, problems, rng, now_s)
+            rows = attempts(cell.id, size, rng, now_s)
             while some := list(itertools.islice(rows, PER_COMMIT)):
                 some = [Attempt(**{**vars(one), "pass_number": number}) for one in some]
                 ends = [one.finished_s for one in some]
@@ -113,6 +130,10 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--attempts", type=int, default=100_000)
-    options = parser.parse_args()
-    seconds = write(options.folder, options.attempts)
-    print(f"{options.folder}: {1e6 * seconds / options.attempts:.0f} us of commits an attempt")
+    parser.add_argument("--cells", type=int, default=10)
+    parser.add_argument("--passes", type=int, default=4)
+    parser.add_argument("--words", type=int, help="Of each response [default: as many as tokens].")
+    given = parser.parse_args()
+    size = Size(given.attempts, given.cells, given.passes, given.words)
+    seconds = write(given.folder, size)
+    print(f"{given.folder}: {1e6 * seconds / size.attempts:.0f} us of commits an attempt")
