@@ -85,7 +85,9 @@ def test_the_suite_of_claims_asks_each_variant_what_it_was_made_for() -> None:
     suite = load_suite(BUNDLED.parent / "claims.yaml")
     family, alone, budgets = suite.groups
     shipped = {path.name for path in (BUNDLED.parents[1] / "costbench" / "embedded").iterdir()}
-    named = {model.path.removeprefix("embedded:") for group in suite.groups for model in group.models}
+    named = {
+        model.path.removeprefix("embedded:") for group in suite.groups for model in group.models
+    }
     assert named == shipped
     assert all(dataset.problems >= 1000 for g in (family, budgets) for dataset in g.datasets)
     assert (family.load.concurrency, alone.load.concurrency) == ((64,), (1,))

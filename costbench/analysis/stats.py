@@ -74,31 +74,35 @@ class Resampling:
         return np.asarray(np.exp(relative * drawn))
 
     def ratio(self, over: Floats, under: Floats, passes: Floats | None = None) -> Floats:
-        """Resampled ratios of sums of two (problems, passes) tables; inf or NaN where the lower sum is 0."""
-        top, bottom = self._sum(over, passes), self._sum(under, passes)
+        """Resampled ratios of sums of two (problems, passes) tables; inf or NaN where the lower sum is 0.
+
+        `passes` are weights for resampling these, too: a factor of its own, as if every problem went through
+        them alike.
+        """
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray(top / bottom)
+            found = self._sum(over) / self._sum(under)
+            if passes is not None and over.shape[1] > 1:
+                drawn = (passes @ over.sum(axis=0)) / (passes @ under.sum(axis=0))
+                found = found * (drawn * under.sum() / over.sum())
+        return np.asarray(found)
 
     def prepare(self, tables: Iterable[Floats]) -> None:
-        """Sum several tables by resample and pass at once: reading the counts is what takes the time."""
-        new = {table.tobytes(): table for table in tables}
+        """Sum several tables by resample at once: reading the counts is what takes the time."""
+        new = {table.tobytes(): table for table in (each.sum(axis=1) for each in tables)}
         new = {key: table for key, table in new.items() if key not in self._sums}
         if not new:
             return
-        stacked = np.hstack(list(new.values()))
+        stacked = np.column_stack(list(new.values()))
         sums = np.empty((self.counts.shape[0], stacked.shape[1]))
         rows = max(1, _BLOCK // self.counts.shape[1])
         for start in range(0, len(sums), rows):
             block = slice(start, start + rows)
             sums[block] = self.counts[block].astype(np.float64) @ stacked
-        edges = np.cumsum([table.shape[1] for table in new.values()])[:-1]
-        self._sums |= zip(new, np.split(sums, edges, axis=1), strict=True)
+        self._sums |= zip(new, sums.T, strict=True)
 
-    def _sum(self, table: Floats, passes: Floats | None) -> Floats:
+    def _sum(self, table: Floats) -> Floats:
         self.prepare([table])
-        by_pass = self._sums[table.tobytes()]
-        weighted = by_pass if passes is None else by_pass * passes
-        return np.asarray(weighted.sum(axis=1))
+        return self._sums[table.sum(axis=1).tobytes()]
 
 
 def table_of(values: Floats, problem: Ints, sample: Ints, shape: tuple[int, int]) -> Floats:

@@ -93,9 +93,10 @@ def test_the_ratio_of_hand_made_tables_is_a_ratio_of_sums():
     correct = np.array([[1.0, 0.0], [1.0, 1.0]])
     drawn = Resampling(np.array([[1, 1], [2, 0], [0, 2]], dtype=np.uint16), 0)
     assert drawn.ratio(cost, correct).tolist() == pytest.approx([10 / 3, 6 / 2, 14 / 4])
+    # The second pass twice: 6 over 1 where all passes are 10 over 3, a factor of 1.8 for every resample.
     second_pass_twice = np.array([[0.0, 2.0]] * 3)
     assert drawn.ratio(cost, correct, second_pass_twice).tolist() == pytest.approx(
-        [12 / 2, math.inf, 16 / 4]
+        [1.8 * 10 / 3, 1.8 * 3, 1.8 * 3.5]
     )
 
 
@@ -195,14 +196,3 @@ def test_a_problem_that_came_more_often_in_a_pass_counts_no_more_than_others():
     right = np.array([1.0, 1.0, 0.0])
     table = table_of(right, np.array([0, 0, 1]), np.array([0, 0, 0]), (2, 1))
     assert table.tolist() == [[1.0], [0.0]]
-
-
-@given(st.integers(1, 20), st.integers(2, 5))
-@PATIENT
-def test_another_run_shares_problems_and_the_errors_that_are_said_to_be_shared(problems, passes):
-    here = Resampling.draw(problems, 0, resamples=50)
-    there = here.elsewhere(1, alike=["one gpu"])
-    assert there.counts is here.counts
-    assert (there.noise(0.1, "one gpu") == here.noise(0.1, "one gpu")).all()
-    assert (there.noise(0.1, "another") != here.noise(0.1, "another")).all()
-    assert (there.passes(passes) != here.passes(passes)).any()
