@@ -101,7 +101,7 @@ def run(
     "changes",
     multiple=True,
     metavar="KEY=VALUE",
-    help="Another price: machine.usd_per_hour=1.2",
+    help="Another price, decision or demand: machine.usd_per_hour=1.2",
 )
 @click.option("--baseline", metavar="CELL", help="Compare with this cell.")
 @options.GRADER

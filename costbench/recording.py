@@ -25,7 +25,7 @@ from costbench.metering.sampler import Fault, Reading, Sampler
 from costbench.metering.select import is_local_rank_zero, meters_for
 from costbench.printable import clean
 from costbench.store import Store
-from costbench.suite import Decision
+from costbench.wanted import Decision
 
 _GIB = 1 << 30
 

@@ -10,10 +10,11 @@ from costbench.errors import SuiteError
 from costbench.grading import Grading, graders_in_use, parse_grader
 from costbench.prices import PriceBook, load_prices, with_changes
 from costbench.records import RunRecord, read_records
-from costbench.report.build import Pricing, View, build_report
+from costbench.report.build import Pricing, View, build_report, wanted_by
 from costbench.report.contract import Report
 from costbench.report.energy import WindowKind
 from costbench.store import Store
+from costbench.wanted import WANTED_KEYS, is_wanted, set_wanted
 
 PIPE_WIDTH = 120
 
@@ -38,8 +39,12 @@ def make_report(folder: Path, options: ReportOptions) -> Report:
         raise SuiteError(
             f"--baseline {options.baseline}: no such cell; there are:\n  " + "\n  ".join(known)
         )
-    pricing = _pricing(options, run.meta)
-    view = View(options.baseline, options.window, options.rule)
+    changes = _pairs(options.changes)
+    wishes = {key: value for key, value in changes.items() if is_wanted(key)}
+    wanted = set_wanted(wanted_by(run), wishes)
+    others = {key: value for key, value in changes.items() if key not in wishes}
+    pricing = _pricing(options, others, run.meta)
+    view = View(options.baseline, options.window, options.rule, wanted)
     return build_report(run, folder.resolve().name, pricing, view)
 
 
@@ -73,7 +78,7 @@ def print_report(report: Report, form: str) -> None:
         print_table(report, Console(width=None if sys.stdout.isatty() else PIPE_WIDTH))
 
 
-def _pricing(options: ReportOptions, meta: dict[str, Any]) -> Pricing:
+def _pricing(options: ReportOptions, changes: dict[str, str], meta: dict[str, Any]) -> Pricing:
     """The book that is named, else the one the run was started with."""
     book: PriceBook | None = None
     name = options.prices.name if options.prices else meta["price_file"]
@@ -81,12 +86,13 @@ def _pricing(options: ReportOptions, meta: dict[str, Any]) -> Pricing:
         book = load_prices(options.prices)
     elif meta.get("price_book"):
         book = PriceBook.model_validate(meta["price_book"])
-    if options.changes:
+    if changes:
         if book is None:
             raise SuiteError(
-                "--set changes a price book, and this run has none; name one with --prices"
+                f"--set {next(iter(changes))}: changes a price book, and this run has none; name one "
+                f"with --prices (without one there are {', '.join(WANTED_KEYS)})"
             )
-        book = with_changes(book, _pairs(options.changes))
+        book = with_changes(book, changes, WANTED_KEYS)
     return Pricing(book, name)
 
 

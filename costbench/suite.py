@@ -19,6 +19,7 @@ from costbench.interfaces import Dataset, Described, Engine, Grader, Meter, Poli
 from costbench.plugins import build_component
 from costbench.protocol import Protocol
 from costbench.types import Count, Frozen, Model, Name, Sampling
+from costbench.wanted import Decision, Demand
 from costbench.yaml_file import MANY, ONE, YamlFile, read_yaml
 
 Seconds = Annotated[float, Field(gt=0)]
@@ -230,13 +231,6 @@ class Limits(Frozen):
     tokens: Count | None = None
 
 
-class Decision(Frozen):
-    """What a reader wants to decide by."""
-
-    equivalence_margin: Annotated[float, Field(gt=0, lt=1)] | None = None
-    """Two costs within this share of each other count as the same."""
-
-
 class Suite(Frozen):
     """One suite file, whole."""
 
@@ -247,6 +241,7 @@ class Suite(Frozen):
     prices: Path | None = None
     limits: Limits = Limits()
     decision: Decision = Decision()
+    demand: Demand | None = None
     groups: Annotated[tuple[Group, ...], Field(min_length=1)]
 
 

@@ -46,6 +46,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "costbench.store",
         "costbench.run_folder",
         "costbench.suite",
+        "costbench.wanted",
         "costbench.prices",
         "costbench.hardware",
         "costbench.training",

@@ -438,7 +438,7 @@ def test_a_dataset_with_twins_with_nothing_or_with_no_text_is_refused(
 # Identity
 
 
-def test_identity_is_stable_and_ignores_prices_limits_and_the_order_of_keys(
+def test_identity_is_stable_and_ignores_prices_limits_wishes_and_the_order_of_keys(
     plan_of: Planner, tree: Tree
 ) -> None:
     identity = plan_of(tree).identity
@@ -446,7 +446,8 @@ def test_identity_is_stable_and_ignores_prices_limits_and_the_order_of_keys(
     assert plan_of(tree, sort_keys=True).identity == identity
     del tree["prices"]
     tree["limits"] = {"wall_s": 5}
-    tree["decision"] = {"equivalence_margin": 0.5}
+    tree["decision"] = {"equivalence_margin": 0.5, "accuracy_at_least": 0.9}
+    tree["demand"] = {"answers_per_month": 1000, "p95_latency_s": 30}
     assert plan_of(tree).identity == identity
 
 

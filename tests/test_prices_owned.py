@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from price_books import load, machine, problems
@@ -56,6 +57,15 @@ def test_idle_power_is_paid_for_by_what_works() -> None:
     power = Power(active_w=8000, idle_w=2000, pue=1.0, usd_per_kwh=0.1)
     cost = owning(Capital(1e-9, 0, 4), power, units=1)
     assert cost.usd_per_unit_hour(0.5) == pytest.approx(1.0)
+    assert cost.usd_per_unit_hour_idle == pytest.approx(0.2)
+
+
+def test_a_reserved_second_is_as_dear_idle_where_rented_and_saves_power_where_owned() -> None:
+    text = f"{HEAD}machines:\n  - {RENT}\nowned:\n  - {OWNED.replace('idle_w: 7000', 'idle_w: 3000')}\n"
+    rented, owned = tariffs(PriceBook.model_validate(yaml.safe_load(text)), machine("H200"), gpus=2)
+    assert rented.usd_per_s_idle == rented.usd_per_s == pytest.approx(4 / 3600)
+    # 4 kW less for 8 GPUs: 1 kW less for two, x 1.3 x 0.10 USD.
+    assert owned.usd_per_s - owned.usd_per_s_idle == pytest.approx(0.13 / 3600)
 
 
 def test_maintenance_and_space_are_paid_by_the_hour() -> None:

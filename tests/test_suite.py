@@ -8,6 +8,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from small_suite import write_small_suite
 
 from costbench.errors import SuiteError
 from costbench.suite import Suite, load_suite, policy_label
@@ -719,3 +720,39 @@ def test_whatever_the_file_holds_it_loads_or_is_told_why_not_many_times(
     tmp_path: Path, text: str | bytes
 ) -> None:
     check_it_loads_or_is_told_why_not(tmp_path, text)
+
+
+WISHES = """\
+decision: {accuracy_at_least: 0.9, p95_latency_s: 30, usd_per_wrong_answer: 0.5}
+demand: {answers_per_month: 1.0e+6, peak_to_mean: 3}
+"""
+
+
+def test_a_suite_may_say_what_figures_are_wanted_for(tmp_path: Path) -> None:
+    path = write_small_suite(tmp_path)
+    assert load_suite(path).demand is None
+    path.write_text(WISHES + path.read_text())
+    suite = load_suite(path)
+    assert (suite.decision.accuracy_at_least, suite.decision.usd_per_wrong_answer) == (0.9, 0.5)
+    assert suite.demand is not None
+    assert (suite.demand.answers_per_month, suite.demand.peak_to_mean) == (1e6, 3)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ("decision: {accuracy: 0.9}", "accuracy_at_least"),
+        ("decision: {accuracy_at_least: 90}", "accuracy_at_least"),
+        ("demand: {peak_to_mean: 3}", "answers_per_month"),
+        ("demand: {answers_per_month: 0}", "answers_per_month"),
+    ],
+)
+def test_wishes_that_cannot_be_are_told_with_their_line(
+    tmp_path: Path, wrong: str, told: str
+) -> None:
+    path = write_small_suite(tmp_path)
+    path.write_text(f"{wrong}\n{path.read_text()}")
+    with pytest.raises(SuiteError) as caught:
+        load_suite(path)
+    assert f"{path}:1" in str(caught.value)
+    assert told in str(caught.value)

@@ -56,9 +56,17 @@ class Ownership:
 
         What stands still is paid for by what works, its idle power too.
         """
+        return self._usd_per_hour(utilization) / (self.units * utilization)
+
+    @property
+    def usd_per_unit_hour_idle(self) -> float:
+        """Of one unit, per hour in which it does nothing."""
+        return self._usd_per_hour(0.0) / self.units
+
+    def _usd_per_hour(self, utilization: float) -> float:
         yearly = self.capital.usd_per_year + self.maintenance_usd_per_year
         fixed = yearly / HOURS_PER_YEAR + self.space_usd_per_hour
-        return (fixed + self._electricity_usd_per_hour(utilization)) / (self.units * utilization)
+        return fixed + self._electricity_usd_per_hour(utilization)
 
     def _electricity_usd_per_hour(self, utilization: float) -> float:
         power = self.power

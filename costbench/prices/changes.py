@@ -1,7 +1,7 @@
 """`--set KEY=VALUE`: any single figure of a book replaced by the user's."""
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -48,15 +48,16 @@ _HEAD = (f"machine.{_RENT}", "deployment", "grid.country", "grid.region")
 Content = dict[str, Any]
 
 
-def with_changes(book: PriceBook, changes: dict[str, str]) -> PriceBook:
+def with_changes(book: PriceBook, changes: dict[str, str], others: Sequence[str] = ()) -> PriceBook:
     """The book with figures replaced by the user's (`--set grid.gco2e_per_kwh=50`); raises SuiteError.
 
+    `others` are keys of `--set` that are of no book: whoever mistyped one is told of it here.
     What is changed names the option as its source: alone, or behind that of the figures beside it.
     """
     rates = {key: value for key, value in changes.items() if key.startswith("exchange.")}
     if rates and len(rates) < len(changes):
-        others = {key: value for key, value in changes.items() if key not in rates}
-        return with_changes(with_changes(book, rates), others)
+        remaining = {key: value for key, value in changes.items() if key not in rates}
+        return with_changes(with_changes(book, rates, others), remaining, others)
     stored = book.model_dump(mode="json")
     content = as_written(stored) if rates else stored
     for key, value in sorted(changes.items(), key=lambda change: not change[0].startswith(_WHOLE)):
@@ -64,7 +65,7 @@ def with_changes(book: PriceBook, changes: dict[str, str]) -> PriceBook:
         change = _Change(section, rest, value, f"--set {key}={value}")
         changed = change.of_all(content)
         if changed is None:
-            raise SuiteError(f"--set {key}: no such figure{_hint(content, key)}")
+            raise SuiteError(f"--set {key}: no such figure{_hint(content, key, others)}")
         content |= changed
     try:
         return book_of(content, stored=True)
@@ -173,7 +174,7 @@ def _named(rows: Any) -> Iterator[tuple[str, Content]]:
         yield str(at), row
 
 
-def _hint(content: Content, key: str) -> str:
+def _hint(content: Content, key: str, others: Sequence[str]) -> str:
     single = [f"{name}.{figure}" for name, model in _ONE.items() for figure in model.figures]
     rows = [
         f"{section}.{name}.{figure}"
@@ -183,7 +184,7 @@ def _hint(content: Content, key: str) -> str:
     ]
     people = (content.get("human") or {}).get(_PER_PROBLEM, {})
     human = [f"human.{_PER_PROBLEM}.{dataset}" for dataset in people]
-    near = difflib.get_close_matches(key, [*_HEAD, *single, *rows, *human], n=1)
+    near = difflib.get_close_matches(key, [*_HEAD, *single, *rows, *human, *others], n=1)
     meant = f"; did you mean {near[0]}?" if near else ""
-    there = ", ".join([*_HEAD, *single])
+    there = ", ".join([*_HEAD, *single, *others])
     return f"{meant}{'' if near else ';'} there are {there}, and in lists owned.0.life_years"

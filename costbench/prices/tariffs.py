@@ -27,6 +27,8 @@ class Tariff:
     provenance: Provenance
     basis: dict[str, Any]
     """The entry of the book, as JSON."""
+    usd_per_s_idle: float
+    """A reserved second without work: as dear, rented; owned, with the power of idling."""
 
 
 def tariffs(book: PriceBook | None, machine: Machine, gpus: int) -> tuple[Tariff, ...]:
@@ -72,6 +74,7 @@ def _rent(book: PriceBook, price: MachinePrice, units: int) -> Tariff:
         usd_per_s_allocated=None if share is None else usd_per_s / share,
         provenance=price.provenance,
         basis=price.model_dump(mode="json"),
+        usd_per_s_idle=usd_per_s,
     )
 
 
@@ -96,6 +99,7 @@ def _own(book: PriceBook, entry: OwnedMachine, gpus: int) -> Tariff:
         basis=entry.model_dump(mode="json")
         | {"per": "gpu" if entry.gpus else "machine", "usd_per_hour": used, "utilization": share}
         | _power_basis(book, cost),
+        usd_per_s_idle=cost.usd_per_unit_hour_idle * units / SECONDS_PER_HOUR,
     )
 
 

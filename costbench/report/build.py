@@ -14,6 +14,8 @@ from costbench.report.cells import cell_report
 from costbench.report.comparisons import compare_cells
 from costbench.report.contract import CellReport, Report, SkippedGroup
 from costbench.report.cuts import gpu_uuids
+from costbench.report.decision import decide
+from costbench.report.demand import serve
 from costbench.report.energy import WindowKind, protocol_of
 from costbench.report.figures import CellFigures, PricedCell
 from costbench.report.frontier import place_on_frontier
@@ -24,6 +26,7 @@ from costbench.report.payback import pay_back
 from costbench.report.rules import attribution_facts
 from costbench.report.savings import savings
 from costbench.types import Device
+from costbench.wanted import Wanted
 
 BOOTSTRAP_SEED = 20250131
 """The same run gives the same intervals, digit by digit."""
@@ -46,12 +49,21 @@ class View:
     window: WindowKind | None = None
     """None: the steady parts where every cell has one, else whole windows."""
     rule: Rule = "output_tokens"
+    wanted: Wanted | None = None
+    """None: the decision and the demand of the suite."""
+
+
+def wanted_by(run: RunRecord) -> Wanted:
+    """What the suite says of decision and demand; runs of older versions have no demand."""
+    suite = run.meta["suite"]
+    return Wanted.model_validate({"decision": suite["decision"], "demand": suite.get("demand")})
 
 
 def build_report(run: RunRecord, name: str, pricing: Pricing, view: View = View()) -> Report:
     """Summarize, price, compare; pure but for the seed, which is fixed. Raises SuiteError."""
     machine = Machine.model_validate(run.meta["machine"])
-    margin = run.meta["suite"]["decision"]["equivalence_margin"]
+    wanted = wanted_by(run) if view.wanted is None else view.wanted
+    margin = wanted.decision.equivalence_margin
     protocol = protocol_of(run)
     measured = measure_run(run, view.window, view.rule)
     cells: list[CellReport] = []
@@ -91,6 +103,8 @@ def build_report(run: RunRecord, name: str, pricing: Pricing, view: View = View(
         attribution=attribution_facts(measured, groups, margin),
         second_opinions=tuple(second_opinions(run)),
         notes=_notes(run),
+        decision=decide(groups, wanted.decision),
+        demand=serve(groups, wanted, machine),
     )
 
 

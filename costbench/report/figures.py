@@ -124,6 +124,11 @@ class CellFigures:
         return self._table(self.outcomes == CORRECT)
 
     @cached_property
+    def wrong(self) -> Floats:
+        """1 where an attempt ended by itself and is not correct."""
+        return self._table(self.outcomes == WRONG)
+
+    @cached_property
     def joules(self) -> Floats:
         """Attributed joules."""
         return self._table(self._divided(self.energy.window_joules))

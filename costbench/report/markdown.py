@@ -18,6 +18,15 @@ from costbench.report.payback_lines import ABOUT_PAYBACK, payback_lines
 from costbench.report.savings_table import SAVINGS, savings_tables
 from costbench.report.sections import Section, sections
 from costbench.report.sentences import Footnotes
+from costbench.report.wanted_lines import (
+    ABOUT_DEMAND,
+    decision_columns,
+    decision_lines,
+    demand_columns,
+    demand_words,
+    tier_columns,
+    wanted_words,
+)
 from costbench.report.wording import percent
 
 
@@ -39,6 +48,15 @@ def render_markdown(report: Report, plot_file: str | None, levels_file: str | No
             page_table(part.place, found) for part in parts if (found := tokens_by_level(part))
         ],
         level_tokens_words=TOKENS_BY_LEVEL,
+        decision=wanted_words(report.decision) if report.decision else None,
+        decision_lines=decision_lines(report),
+        decided=[page_table(part.place, decision_columns(report, part)) for part in parts],
+        demand=demand_words(report.demand) if report.demand else None,
+        demand_about=ABOUT_DEMAND,
+        served=[
+            *([page_table("By tier", tier_columns(report))] if report.demand else []),
+            *(page_table(part.place, demand_columns(report, part)) for part in parts),
+        ],
         comparisons=sentences.comparisons(report),
         equal_length=[table for part in parts for table in _equal_length(report, part)],
         equal_length_words=EQUAL_LENGTH,

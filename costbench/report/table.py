@@ -14,6 +14,13 @@ from costbench.report.payback_lines import ABOUT_PAYBACK, payback_lines
 from costbench.report.savings_table import SAVINGS, savings_tables
 from costbench.report.sections import Section, sections
 from costbench.report.sentences import Footnotes
+from costbench.report.wanted_lines import (
+    ABOUT_DEMAND,
+    decision_lines,
+    demand_words,
+    tier_columns,
+    wanted_words,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,6 +42,7 @@ def print_table(report: Report, console: "Console") -> None:
             [("", f"Not shown at this width: {listed}. All figures: --format csv.")], console
         )
     print_list([*sentences.signs(report), *footnotes.lines], console)
+    _print_wanted(report, console)
     _print_comparisons(report, console)
     parts = sections(report)
     spared = [table for part in parts for table in savings_tables(report, part)]
@@ -52,6 +60,20 @@ def _print_section(
 ) -> None:
     title = f"{section.title} · {report.window} windows · protocol {report.protocol}"
     print_columns(title, shown, console)
+
+
+def _print_wanted(report: Report, console: "Console") -> None:
+    """The decision in a sentence for each place, and the demand by tier."""
+    if report.decision is not None:
+        console.print(plain_text(f"Decision ({wanted_words(report.decision)}):", console))
+        print_list(decision_lines(report), console)
+    if report.demand is not None:
+        shown = [column for column in tier_columns(report) if not column.is_unknown]
+        fitting, dropped = fit(shown, console.width)
+        print_columns(f"Demand: {demand_words(report.demand)}", fitting, console)
+        hidden = ", ".join(f"{each.name} {each.unit}".strip() for each in dropped)
+        more = f" Not shown at this width: {hidden}." if hidden else ""
+        print_list([("", f"{ABOUT_DEMAND} Every cell: --format md.{more}")], console)
 
 
 def _print_comparisons(report: Report, console: "Console") -> None:

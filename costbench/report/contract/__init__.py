@@ -36,13 +36,27 @@ from costbench.report.contract.run import (
     SecondOpinionFacts,
     SkippedGroup,
 )
+from costbench.report.contract.wanting import (
+    Bill,
+    Choice,
+    Decided,
+    DecisionFacts,
+    DemandFacts,
+    Served,
+    TierChoice,
+)
 
 __all__ = [
     "METHOD_VERSION",
     "SCHEMA_VERSION",
     "AttributionFacts",
+    "Bill",
     "CellReport",
+    "Choice",
     "Comparison",
+    "Decided",
+    "DecisionFacts",
+    "DemandFacts",
     "E",
     "EnergyFacts",
     "Fit",
@@ -57,8 +71,10 @@ __all__ = [
     "Report",
     "Saving",
     "SecondOpinionFacts",
+    "Served",
     "SkippedGroup",
     "Spread",
+    "TierChoice",
     "TrainingCost",
     "WindowFacts",
     "Windows",

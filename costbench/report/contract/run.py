@@ -2,12 +2,13 @@
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from costbench.analysis.attribution import Rule
 from costbench.report.contract.cell import CellReport
 from costbench.report.contract.comparing import Comparison, LengthComparison, Payback, Saving
 from costbench.report.contract.estimates import METHOD_VERSION, SCHEMA_VERSION
+from costbench.report.contract.wanting import DecisionFacts, DemandFacts
 from costbench.types import Device, Frozen, Provenance
 
 
@@ -88,3 +89,13 @@ class Report(Frozen):
     """By session, where there were counters of GPUs."""
     notes: tuple[str, ...]
     """Sentences that hold for the whole report: what the models are, what a figure leaves out."""
+    decision: DecisionFacts | None = None
+    """Which cells meet what the suite or the reader wants; not there where nothing is wanted."""
+    demand: DemandFacts | None = None
+    """What so many answers a month would take; not there where nobody asked."""
+
+    @model_serializer(mode="wrap")
+    def _asked_for(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        said: dict[str, Any] = serialize(self)
+        unasked = [key for key in ("decision", "demand") if said.get(key, "") is None]
+        return {key: value for key, value in said.items() if key not in unasked}
