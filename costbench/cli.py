@@ -95,7 +95,7 @@ def run(
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Folder for the files [default: reports/RUN]."
 )
-@options.PRICES
+@options.PRICE_BOOKS
 @click.option(
     "--set",
     "changes",
@@ -123,7 +123,7 @@ def report(  # noqa: PLR0913 - an option each
     form: str,
     runs: Path,
     out: Path | None,
-    prices: Path | None,
+    prices: tuple[Path, ...],
     changes: tuple[str, ...],
     baseline: str | None,
     grader: str | None,
@@ -149,7 +149,9 @@ def report(  # noqa: PLR0913 - an option each
             )
         print_metered(summarize(source), form)
         return
-    found = make_report(source, ReportOptions(prices, changes, baseline, grader, window, rule))
+    first, more = (prices[0] if prices else None), prices[1:]
+    wanted = ReportOptions(first, changes, baseline, grader, window, rule, more)
+    found = make_report(source, wanted)
     folder = out or Path("reports") / found.run
     print_report(found, form)
     for path in write_report(found, folder, x=x, pareto=pareto):

@@ -41,6 +41,12 @@ RUNS = click.option(
     help="Where runs are.",
 )
 PRICES = click.option("--prices", type=click.Path(path_type=Path), help="Another price book.")
+PRICE_BOOKS = click.option(
+    "--prices",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="Another price book; further ones stand beside the first.",
+)
 GRADER = click.option("--grader", metavar="GRADER", help="Use this grader's grades.")
 WINDOW = click.option(
     "--window",

@@ -105,7 +105,7 @@ class CellRecord:
 
 @dataclass(frozen=True)
 class IdleWindow:
-    """A stretch without work: before a model is loaded, or while `whose` ("group/model") is."""
+    """A stretch without work that counts: `whose` is its model ("group/model"), of a warm-up its cell."""
 
     session: int
     phase: str
@@ -138,6 +138,8 @@ class RunRecord:
     """Groups that could not go on, with the reason."""
     faults: tuple[MeterFault, ...]
     idle: tuple[IdleWindow, ...]
+    warmups: tuple[IdleWindow, ...] = ()
+    """`whose` is the cell's."""
 
     def lost(self, session: int, domain: str) -> tuple[str, float] | None:
         """Why and from when a GPU could not be read any more; None where it was read to the end."""
@@ -179,7 +181,8 @@ def read_records(store: Store, grader_version: dict[str, tuple[str, str]]) -> Ru
             if group not in finished  # a later session made it good
         ),
         faults=_faults(store),
-        idle=_idle(store),
+        idle=_windows_of(store, "idle_bare", "idle_context"),
+        warmups=_windows_of(store, "warmup"),
     )
 
 
@@ -190,12 +193,12 @@ def _faults(store: Store) -> tuple[MeterFault, ...]:
     return tuple(MeterFault(*row) for row in store.db.execute(query))
 
 
-def _idle(store: Store) -> tuple[IdleWindow, ...]:
+def _windows_of(store: Store, *phases: str) -> tuple[IdleWindow, ...]:
     query = (
         "SELECT session, phase, cell, start_s, end_s FROM windows"
-        " WHERE phase IN ('idle_bare', 'idle_context') AND end_s IS NOT NULL ORDER BY id"
+        " WHERE phase = ? AND end_s IS NOT NULL ORDER BY id"
     )
-    return tuple(IdleWindow(*row) for row in store.db.execute(query))
+    return tuple(IdleWindow(*row) for each in phases for row in store.db.execute(query, (each,)))
 
 
 def _events(store: Store, kind: str) -> tuple[tuple[str, str], ...]:

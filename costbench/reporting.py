@@ -29,6 +29,8 @@ class ReportOptions:
     grader: str | None = None
     window: WindowKind | None = None
     rule: Rule = "output_tokens"
+    more_prices: tuple[Path, ...] = ()
+    """Books for a table beside; changes are to the first book only."""
 
 
 def make_report(folder: Path, options: ReportOptions) -> Report:
@@ -93,7 +95,8 @@ def _pricing(options: ReportOptions, changes: dict[str, str], meta: dict[str, An
                 f"with --prices (without one there are {', '.join(WANTED_KEYS)})"
             )
         book = with_changes(book, changes, WANTED_KEYS)
-    return Pricing(book, name)
+    more = tuple((path.name, load_prices(path)) for path in options.more_prices)
+    return Pricing(book, name, more)
 
 
 def _pairs(changes: tuple[str, ...]) -> dict[str, str]:

@@ -6,6 +6,7 @@ HOURS_PER_YEAR = 8760.0
 HOURS_PER_MONTH = 730.5
 """A twelfth of a year of 365.25 days."""
 SECONDS_PER_YEAR = HOURS_PER_YEAR * SECONDS_PER_HOUR
+SECONDS_PER_MONTH = SECONDS_PER_YEAR / 12
 
 
 def joules_from_kwh(kwh: float) -> float:

@@ -3,7 +3,7 @@
 from costbench.prices.api import ApiPrice, api_price
 from costbench.prices.book import PriceBook
 from costbench.prices.changes import SET_BY_USER, with_changes
-from costbench.prices.embodied import embodied_gco2e_per_s
+from costbench.prices.embodied import embodied_entries, embodied_gco2e_per_s
 from costbench.prices.entries import Deployment, Electricity, MachinePrice, OwnedMachine
 from costbench.prices.loading import load_prices
 from costbench.prices.site import Embodied, Grid, Host, Pue, Water
@@ -24,6 +24,7 @@ __all__ = [
     "Tariff",
     "Water",
     "api_price",
+    "embodied_entries",
     "embodied_gco2e_per_s",
     "headline",
     "load_prices",

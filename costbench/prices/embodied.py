@@ -9,16 +9,24 @@ from costbench.units import SECONDS_PER_YEAR
 _G_PER_KG = 1000
 
 
-def embodied_gco2e_per_s(book: PriceBook | None, machine: Machine, gpus: int) -> float | None:
-    """Of the GPUs reserved and their share of the rest of the machine; None where the book has neither.
-
-    For each of the two the first entry that fits: mass / (life x utilization), as in ISO/IEC 21031 (SCI).
-    """
+def embodied_entries(book: PriceBook | None, machine: Machine, gpus: int) -> tuple[Embodied, ...]:
+    """What counts: of the GPUs and of the rest of the machine the first entry that fits, each."""
     fitting = [
         entry for entry in (book.embodied if book else ()) if fits(entry.match, machine, gpus)
     ]
     parts = [next((one for one in fitting if one.per == per), None) for per in ("gpu", "machine")]
-    found = [_g_per_s(part) * _count(part, machine, gpus) for part in parts if part is not None]
+    return tuple(part for part in parts if part is not None)
+
+
+def embodied_gco2e_per_s(book: PriceBook | None, machine: Machine, gpus: int) -> float | None:
+    """Of the GPUs reserved and their share of the rest of the machine; None where the book has neither.
+
+    For each of the two: mass / (life x utilization), as in ISO/IEC 21031 (SCI).
+    """
+    found = [
+        _g_per_s(part) * _count(part, machine, gpus)
+        for part in embodied_entries(book, machine, gpus)
+    ]
     return sum(found) if any(found) else None
 
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from costbench.analysis.budget_line import BudgetLine
 from costbench.analysis.compare import Share, share_difference, share_ratio
-from costbench.report.cells import to_e
 from costbench.report.contract import LengthComparison
+from costbench.report.estimates import to_e
 from costbench.report.figures import CellFigures
 from costbench.suite import BUDGET_KEYS
 

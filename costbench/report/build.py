@@ -9,6 +9,7 @@ from costbench.analysis.stats import Resampling
 from costbench.hardware import Machine
 from costbench.prices import PriceBook, headline
 from costbench.records import CellRecord, RunRecord
+from costbench.report.books import by_book
 from costbench.report.budgets import length_comparisons
 from costbench.report.cells import cell_report
 from costbench.report.comparisons import compare_cells
@@ -24,6 +25,7 @@ from costbench.report.measured import MeasuredRun, measure_run
 from costbench.report.opinions import second_opinions
 from costbench.report.payback import pay_back
 from costbench.report.rules import attribution_facts
+from costbench.report.run_energy import run_energy
 from costbench.report.savings import savings
 from costbench.types import Device
 from costbench.wanted import Wanted
@@ -38,6 +40,8 @@ class Pricing:
 
     book: PriceBook | None
     file: str | None
+    others: tuple[tuple[str, PriceBook], ...] = ()
+    """Further books by file, for a table beside."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,8 @@ def build_report(run: RunRecord, name: str, pricing: Pricing, view: View = View(
         notes=_notes(run),
         decision=decide(groups, wanted.decision),
         demand=serve(groups, wanted, machine),
+        run_energy=run_energy(run, measured, pricing.book),
+        books=tuple(by_book(groups, machine, *other) for other in pricing.others),
     )
 
 
@@ -136,7 +142,7 @@ def price_cell(
     """A cell with the price of the GPUs that it used, or of the machine."""
     machine, book = costs
     gpus = max(map(len, gpu_uuids(run, record).values()), default=0)
-    return PricedCell(record, headline(book, machine, gpus), book, gpus)
+    return PricedCell(record, headline(book, machine, gpus), book, gpus, machine)
 
 
 def _prices(pricing: Pricing) -> dict[str, Any] | None:

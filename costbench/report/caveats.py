@@ -25,6 +25,17 @@ _OTHERS: Mapping[str, str] = {
     "no_grid_intensity": "the price book names no grid: carbon is not known",
     "assumed_price": "money is machine time at an assumed rental price, electricity included",
     "assumed_ownership": "money is machine time at what owning it is assumed to cost, electricity included",
+    "no_utilization": "nobody said what share of its time the machine does useful work",
+    "no_pue": "the price book names no PUE: the building's energy is not known",
+    "no_market_based_intensity": "the price book names no market-based intensity",
+    "no_water_factors": "the price book has no liters for a kilowatt-hour",
+    "no_embodied": "the price book has nothing on the making of this machine",
+    "api_price_not_looked_up": "the API's price is to be looked up in genai-prices, which is not installed "
+    "or does not have it: pip install 'costbench[api]', or put figures in the book",
+    "api_tier_by_request": "above this many input tokens the API's price goes by request, and sums over the "
+    "calls of an attempt do not tell",
+    "cached_tokens_unknown": "cached tokens have a price of their own, and the engine did not count them",
+    "more_cached_than_read": "the engine counted more cached than read tokens",
     "assumed_grid": "carbon is energy at an assumed grid's yearly average; no PUE, nothing embodied",
 }
 """Doubts about anything but joules."""

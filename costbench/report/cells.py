@@ -1,7 +1,6 @@
 """One row of the report: a cell's estimates in the form of the contract."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +23,11 @@ from costbench.report.contract import (
     WindowFacts,
     Windows,
 )
+from costbench.report.costs import api_facts, tariff_facts
 from costbench.report.energy import CellEnergy, Stretch
+from costbench.report.estimates import to_e
 from costbench.report.figures import CellFigures, PricedCell
+from costbench.report.footprint import footprint
 from costbench.units import kwh_from_joules
 
 Floats = NDArray[np.float64]
@@ -44,6 +46,7 @@ def cell_report(
     output = record.columns["output_tokens"]
     no_carbon = _grid_reason(priced) or figures.unknown_energy_reason
     money, carbon = _money_facts(priced), _carbon_facts(priced, figures.energy)
+    api = api_facts(figures)
     return CellReport(
         cell=record.id,
         group=spec["group"],
@@ -83,7 +86,9 @@ def cell_report(
         tokens_per_second=_over(_sum(output), duration_s),
         mean_batch_size=percentiles(record.columns["batch_size"])["mean"],
         mean_power_w=_over(joules, duration_s),
-        joules_per_output_token=_joules(figures, figures.joules_per_output_token, _sum(output)),
+        joules_per_output_token=_joules(
+            figures, figures.per_output_token(figures.joules), _sum(output)
+        ),
         joules_per_attempt=_joules(
             figures, figures.mean(figures.joules, joules=True), record.attempts
         ),
@@ -111,6 +116,13 @@ def cell_report(
         on_frontier=place,
         by_level=levels,
         caveats=caveats_of(record, reasons, *money.reasons, *carbon.reasons),
+        kwh_per_attempt=to_e(
+            figures.mean(kwh_from_joules(1) * figures.joules, joules=True),
+            figures.unknown_energy_reason,
+        ),
+        tariffs=tariff_facts(figures, api),
+        api=api,
+        footprint=footprint(figures),
     )
 
 
@@ -162,14 +174,6 @@ def _net(figures: CellFigures, idle_w: float | None) -> E:
     if found.value is not None and found.value <= 0:
         return E(value=None, reason="not_above_idle")
     return found
-
-
-def to_e(estimate: Estimate, reason: str | None = None) -> E:
-    """An estimate in the contract's form; a more telling reason replaces "not_measured"."""
-    found = asdict(estimate)
-    if estimate.reason == "not_measured" and reason:
-        found["reason"] = reason
-    return E(**found)
 
 
 def _sum(values: Floats) -> float | None:

@@ -7,8 +7,8 @@ import numpy as np
 from costbench.analysis.compare import Verdict, share_difference, share_ratio, verdict
 from costbench.analysis.multiple import bootstrap_p, holm
 from costbench.analysis.stats import CONFIDENCE, Estimate
-from costbench.report.cells import to_e
 from costbench.report.contract import Comparison, E
+from costbench.report.estimates import to_e
 from costbench.report.figures import CellFigures
 
 

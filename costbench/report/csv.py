@@ -1,17 +1,20 @@
 """The report as one row per cell, for a spreadsheet or a data frame."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, get_args
 
 from costbench.printable import clean, csv_safe
 from costbench.report.contract import (
+    ApiFacts,
     CellReport,
     E,
+    Footprint,
     FrontierMetric,
     LengthControl,
     OnFrontier,
     Report,
     Spread,
+    TariffFacts,
     WindowFacts,
     Windows,
 )
@@ -88,6 +91,30 @@ def _nothing(name: str, value: object) -> Row:
     return {}
 
 
+def _tariffs(name: str, found: Sequence[TariffFacts]) -> Row:
+    """All of them in one field, for their number differs."""
+    each = (f"{t.deployment} {t.provider}={t.usd_per_correct.value}" for t in found)
+    return {f"{name}_usd_per_correct": ";".join(each)}
+
+
+def _api(name: str, found: ApiFacts | None) -> Row:
+    return {f"{name}_provider": found.provider if found else None} | _estimates(
+        ApiFacts, found, f"{name}_"
+    )
+
+
+def _footprint(name: str, found: Footprint | None) -> Row:
+    includes = ";".join(found.includes) if found else None
+    return {f"{name}_includes": includes} | _estimates(Footprint, found, "")
+
+
+def _estimates(kind: type[Frozen], found: Frozen | None, prefix: str) -> Row:
+    """Those of a contract; empty fields where it is not there."""
+    names = (name for name, field in kind.model_fields.items() if field.annotation is E)
+    nothing = E(value=None)
+    return _joined(*(_columns(prefix + n, getattr(found, n) if found else nothing) for n in names))
+
+
 def _optional(name: str, kind: type[Frozen], value: Frozen | None) -> Row:
     """The same columns whether the facts are there or not."""
     return {f"{name}_{key}": getattr(value, key, None) for key in kind.model_fields}
@@ -109,5 +136,8 @@ _SPECIAL: dict[str, Callable[[str, Any], Row]] = {
     "windows": _windows,
     "length_control": _length_control,
     "on_frontier": _frontier,
+    "tariffs": _tariffs,
+    "api": _api,
+    "footprint": _footprint,
     "by_level": _nothing,  # a table of its own, in report.md and report.json
 }

@@ -16,6 +16,7 @@ from costbench.analysis.stats import (
     percentile_interval,
     table_of,
 )
+from costbench.hardware import Machine
 from costbench.prices import PriceBook, Tariff
 from costbench.records import CORRECT, TRUNCATED, WRONG, CellRecord, Ints, RunRecord
 from costbench.report.caveats import unknown_energy
@@ -38,6 +39,7 @@ class PricedCell:
     tariff: Tariff | None
     book: PriceBook | None
     gpus: int
+    machine: Machine | None = None
 
     @property
     def gco2e_per_joule(self) -> float | None:
@@ -235,11 +237,10 @@ class CellFigures:
         instrument = self._instrument if joules else None
         return Ratio.of(table, self.correct, by_pass=True, instrument=instrument, successes=True)
 
-    @property
-    def joules_per_output_token(self) -> Estimate:
-        """Attributed joules over the tokens sampled."""
+    def per_output_token(self, table: Floats) -> Estimate:
+        """What a meter said over the tokens sampled."""
         tokens = self.tokens("output_tokens")
-        return Ratio.of(self.joules, tokens, by_pass=True, instrument=self._instrument).estimate()
+        return Ratio.of(table, tokens, by_pass=True, instrument=self._instrument).estimate()
 
     @cached_property
     def _costs(self) -> dict[FrontierMetric, tuple[Floats, Floats | None]]:

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from costbench.analysis.ratio import Ratio
 from costbench.analysis.stats import Resampling, accuracy_estimate
-from costbench.report.cells import to_e
 from costbench.report.contract import LevelAccuracy
+from costbench.report.estimates import to_e
 from costbench.report.figures import CellFigures
 
 Floats = NDArray[np.float64]

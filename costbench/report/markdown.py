@@ -1,10 +1,22 @@
 """The report as a Markdown page."""
 
+from collections.abc import Callable, Sequence
 from urllib.parse import quote
 
 from costbench.report import sentences
 from costbench.report.columns import Column, columns
 from costbench.report.contract import CellReport, E, Report
+from costbench.report.cost_tables import (
+    FOOTPRINT,
+    RUN_ENERGY,
+    TARIFFS,
+    book_columns,
+    footprint_columns,
+    footprint_lines,
+    run_columns,
+    tariff_columns,
+    tariff_lines,
+)
 from costbench.report.energy_lines import energy_columns, energy_lines
 from costbench.report.length_tables import (
     EQUAL_LENGTH,
@@ -74,6 +86,15 @@ def render_markdown(report: Report, plot_file: str | None, levels_file: str | No
         payback_words=ABOUT_PAYBACK,
         energy=[_energy(part) for part in parts],
         energy_lines=energy_lines(report),
+        costs=_tables(parts, tariff_columns),
+        costs_words=raw(TARIFFS),
+        costs_lines=tariff_lines(report),
+        run=page_table("Run", found) if (found := run_columns(report)) else None,
+        run_words=RUN_ENERGY,
+        footprint=_tables(parts, footprint_columns),
+        footprint_words=FOOTPRINT,
+        footprint_lines=footprint_lines(report),
+        books=_tables(parts, lambda part: book_columns(report, part)),
         prices=sentences.prices(report),
         left_out=sentences.left_out(report),
     )
@@ -132,6 +153,13 @@ def _energy(section: Section) -> PageTable:
         rule=rule_of(shown),
         rows=tuple(zip(*(column.cells for column in shown), strict=True)),
     )
+
+
+def _tables(
+    parts: Sequence[Section], columns_of: Callable[[Section], Sequence[Column]]
+) -> list[PageTable]:
+    """Of the sections that have any."""
+    return [page_table(part.place, found) for part in parts if (found := columns_of(part))]
 
 
 def _equal_length(report: Report, section: Section) -> list[PageTable]:

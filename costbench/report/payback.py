@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from costbench.analysis.payback import answers_to_pay_back
 from costbench.hardware import Machine
 from costbench.prices import SET_BY_USER, PriceBook, Tariff, headline
-from costbench.report.cells import money_reason, to_e
+from costbench.report.cells import money_reason
 from costbench.report.comparisons import incomparable, paired
 from costbench.report.contract import E, Payback, TrainingCost
+from costbench.report.estimates import to_e
 from costbench.report.figures import CellFigures
 from costbench.training import TrainingFacts
 

@@ -17,9 +17,9 @@ from costbench.analysis.frontier_line import (
 )
 from costbench.analysis.stats import Estimate
 from costbench.report.budgets import Line, lines_of
-from costbench.report.cells import to_e
 from costbench.report.comparisons import incomparable, paired
 from costbench.report.contract import FrontierMetric, Saving
+from costbench.report.estimates import to_e
 from costbench.report.figures import CellFigures
 
 Floats = NDArray[np.float64]

@@ -8,6 +8,7 @@ from costbench.report import sentences
 from costbench.report.columns import Column, columns
 from costbench.report.console import fit, plain_text, print_columns, print_list
 from costbench.report.contract import Report
+from costbench.report.cost_tables import console_lines
 from costbench.report.energy_lines import energy_lines
 from costbench.report.length_tables import EQUAL_LENGTH, LengthTable, equal_length
 from costbench.report.payback_lines import ABOUT_PAYBACK, payback_lines
@@ -50,7 +51,7 @@ def print_table(report: Report, console: "Console") -> None:
     at_length = [table for part in parts for table in equal_length(report, part)]
     _print_tables("At equal length against", at_length, EQUAL_LENGTH, console)
     _print_payback(report, console)
-    rest = [*energy_lines(report), ("prices", sentences.prices(report))]
+    rest = [*energy_lines(report), *console_lines(report), ("prices", sentences.prices(report))]
     rest += sentences.left_out(report)
     print_list([*rest, *(("note", note) for note in sentences.notes(report))], console)
 

@@ -16,10 +16,11 @@ from costbench.records import CellRecord, Ints, RunRecord
 from costbench.report.across.contract import Metric, MetricComparison, SideName
 from costbench.report.across.rules import OneBook, refuse
 from costbench.report.build import BOOTSTRAP_SEED, price_cell
-from costbench.report.cells import money_reason, to_e
+from costbench.report.cells import money_reason
 from costbench.report.comparisons import difference_verdict
 from costbench.report.contract import E, FrontierMetric, Spread
 from costbench.report.energy import CellEnergy
+from costbench.report.estimates import to_e
 from costbench.report.figures import CellFigures
 from costbench.report.measured import MeasuredRun
 

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from costbench.metering.window_energy import Bound
+from costbench.report.contract.costs import ApiFacts, Footprint, TariffFacts
 from costbench.report.contract.estimates import E, FrontierMetric, Spread
 from costbench.types import Frozen, Provenance, Quality, Role
 
@@ -169,3 +170,10 @@ class CellReport(Frozen):
     by_level: tuple[LevelAccuracy, ...]
     caveats: tuple[str, ...]
     """Codes; `caveats.explain` has the sentence for each."""
+    kwh_per_attempt: E = _NOT_MEASURED
+    """Metered."""
+    tariffs: tuple[TariffFacts, ...] = ()
+    """Every way of paying for the machine that the book has, the headline first."""
+    api: ApiFacts | None = None
+    """The same attempts as tokens at an API's price; None: the book has none for the model."""
+    footprint: Footprint | None = None

@@ -7,6 +7,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 from costbench.analysis.attribution import Rule
 from costbench.report.contract.cell import CellReport
 from costbench.report.contract.comparing import Comparison, LengthComparison, Payback, Saving
+from costbench.report.contract.costs import BookFacts, PhaseEnergy
 from costbench.report.contract.estimates import METHOD_VERSION, SCHEMA_VERSION
 from costbench.report.contract.wanting import DecisionFacts, DemandFacts
 from costbench.types import Device, Frozen, Provenance
@@ -89,6 +90,10 @@ class Report(Frozen):
     """By session, where there were counters of GPUs."""
     notes: tuple[str, ...]
     """Sentences that hold for the whole report: what the models are, what a figure leaves out."""
+    run_energy: tuple[PhaseEnergy, ...] = ()
+    """Of all windows, by phase, the total last; nothing between windows is measured."""
+    books: tuple[BookFacts, ...] = ()
+    """Further price books, beside the headline's."""
     decision: DecisionFacts | None = None
     """Which cells meet what the suite or the reader wants; not there where nothing is wanted."""
     demand: DemandFacts | None = None
