@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from costbench.analysis.decision import all_kept, at_least
 from costbench.analysis.ratio import Ratio
 from costbench.analysis.stats import Estimate, highest_unseen_rate, percentiles
-from costbench.report.cells import money_reason, to_e
+from costbench.report.cells import money_reason
 from costbench.report.contract import Choice, Decided, DecisionFacts, E
+from costbench.report.estimates import to_e
 from costbench.report.figures import CellFigures
 from costbench.wanted import Decision
 

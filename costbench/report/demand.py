@@ -9,9 +9,10 @@ from costbench.analysis.demand import Flow, Month
 from costbench.analysis.stats import Estimate, percentiles
 from costbench.hardware import Machine
 from costbench.prices import Tariff, tariffs
-from costbench.report.cells import money_reason, to_e
+from costbench.report.cells import money_reason
 from costbench.report.contract import Bill, DemandFacts, E, Served, TierChoice
 from costbench.report.decision import Candidate
+from costbench.report.estimates import to_e
 from costbench.report.figures import CellFigures
 from costbench.units import kwh_from_joules
 from costbench.wanted import Demand, Wanted
