@@ -14,6 +14,8 @@ from pydantic_core import ErrorDetails
 from costbench.errors import SuiteError
 
 _OURS = ("costbench", "trainers")
+_WRITTEN = ("costbench.report.", "costbench.metered_contract")
+"""Models of what we write and nobody types."""
 ONE, MANY = "<component>", "<components>"
 """Steps of a place that are in our models but not in the file."""
 
@@ -220,11 +222,12 @@ def _short(value: object) -> str:
 
 
 def _known_keys() -> set[str]:
-    """Every field of every model that is loaded by now: the words a key could have been meant as."""
+    """Every field of every model loaded by now that may stand in a file: what a key could be meant as."""
     keys: set[str] = set()
     waiting: list[type[BaseModel]] = [BaseModel]
     while waiting:
         model = waiting.pop()
-        keys |= set(model.model_fields)
+        if not model.__module__.startswith(_WRITTEN):
+            keys |= set(model.model_fields)
         waiting += [sub for sub in model.__subclasses__() if sub.__module__.startswith(_OURS)]
     return keys

@@ -72,6 +72,8 @@ def codes_of_table(name: str, value: ast.expr) -> Iterator[str]:
 
 def codes_of_call(call: ast.Call) -> Iterator[str]:
     name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+    if name == "Refusal":  # brings a sentence of its own
+        return
     for keyword in call.keywords:
         if keyword.arg in {"code", "reasons"}:
             yield from texts(keyword.value)
