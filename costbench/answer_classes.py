@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from costbench.grading import grader_of
 from costbench.interfaces import Grader
 from costbench.store import Store
-from costbench.voting import normalized
+from costbench.voting import normalized, speller
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -62,6 +62,17 @@ def answer_classes(store: Store, cell: str, grader: Grader | None = None) -> Ans
     classes = _table({at: numbers for at, (numbers, _) in found.items()}, problems, NO_SAMPLE)
     correct = _table({at: flags for at, (_, flags) in found.items()}, problems, np.nan)
     return AnswerClasses(classes.astype(np.int64), correct)
+
+
+def answer_codes(texts: Sequence[str | None], grader: Grader) -> Ints:
+    """A number from 0 for each extracted answer, one for all of one spelling; NO_ANSWER for none."""
+    spelled: dict[str, int] = {}
+    spell = speller(grader)
+    codes: dict[str | None, int] = {None: NO_ANSWER}
+    for text in dict.fromkeys(texts):
+        if text is not None:
+            codes[text] = spelled.setdefault(spell(text), len(spelled))
+    return np.array([codes[text] for text in texts], dtype=np.int64)
 
 
 def _classed(grader: Grader, verdicts: Sequence[_Verdict]) -> tuple[list[int], list[float]]:

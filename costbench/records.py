@@ -1,12 +1,15 @@
 """Reading a run folder back as columns: one CellRecord per row of the report, numpy all the way."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from costbench.answer_classes import answer_codes
+from costbench.interfaces import Grader
 from costbench.metering.trace import Trace, trace_of
 from costbench.metering.window_energy import LOST
 from costbench.store import Store
@@ -36,7 +39,7 @@ SELECT p.ordinal, a.pass, a.round, a.session,
     MAX(c.finished_s) - MIN(c.submitted_s),
     MIN(CASE WHEN c.ordinal = 0 THEN c.first_token_s - c.submitted_s END),
     SUM(1.0 * c.batch_size * c.output_tokens) / NULLIF(SUM(c.output_tokens), 0),
-    a.started_s, MIN(CASE WHEN c.ordinal = 0 THEN c.first_token_s END), a.finished_s
+    a.started_s, MIN(CASE WHEN c.ordinal = 0 THEN c.first_token_s END), a.finished_s{answer}
 FROM attempts a
 JOIN problems p ON p.dataset = :dataset AND p.id = a.problem
 LEFT JOIN calls c ON c.attempt = a.id
@@ -47,7 +50,8 @@ WHERE a.cell = :cell GROUP BY a.id ORDER BY p.ordinal, a.pass, a.round
     tokens=", ".join(
         f"CASE WHEN COUNT(c.{name}) = COUNT(c.ordinal) THEN TOTAL(c.{name}) END"
         for name in TOKEN_COLUMNS
-    )
+    ),
+    answer="{answer}",
 )
 
 
@@ -76,6 +80,7 @@ class CellRecord:
     levels: tuple[int | None, ...]
     """Difficulty by problem."""
     columns: dict[str, Floats]
+    """`answer` is there where answers were read: which one it is, as `answer_codes` numbers them."""
     windows: tuple[Window, ...]
     grader: tuple[str, str]
     """Whose grades the outcomes are by: grader and version."""
@@ -152,8 +157,15 @@ class RunRecord:
         return None
 
 
-def read_records(store: Store, grader_version: dict[str, tuple[str, str]]) -> RunRecord:
-    """The whole run; `grader_version` says per cell whose grades count (grader and version)."""
+def read_records(
+    store: Store,
+    grader_version: dict[str, tuple[str, str]],
+    spelling: Mapping[str, Grader] | None = None,
+) -> RunRecord:
+    """The whole run; `grader_version` says per cell whose grades count (grader and version).
+
+    With `spelling`, a grader per cell, the answers of cells with several samples per problem are read, too.
+    """
     meta = {
         key: json.loads(value) for key, value in store.db.execute("SELECT key, value FROM meta")
     }
@@ -162,7 +174,7 @@ def read_records(store: Store, grader_version: dict[str, tuple[str, str]]) -> Ru
         for (session,) in store.db.execute("SELECT id FROM sessions")
     }
     cells = [
-        _cell(store, cell, spec, grader_version[cell], traces)
+        _cell(store, (cell, spec), grader_version[cell], traces, (spelling or {}).get(cell))
         for cell, spec in store.specs().items()
     ]
     groups = {cell.spec["group"] for cell in cells}
@@ -208,21 +220,13 @@ def _events(store: Store, kind: str) -> tuple[tuple[str, str], ...]:
 
 def _cell(
     store: Store,
-    cell: str,
-    spec: dict[str, Any],
+    planned: tuple[str, dict[str, Any]],
     grader: tuple[str, str],
     traces: dict[int, Trace],
+    spelling: Grader | None,
 ) -> CellRecord:
-    rows = store.db.execute(
-        _ATTEMPTS,
-        {
-            "cell": cell,
-            "dataset": spec["dataset_sha256"],
-            "grader": grader[0],
-            "version": grader[1],
-        },
-    ).fetchall()
-    table = np.array(rows, dtype=np.float64).reshape(-1, len(_COLUMNS))
+    cell, spec = planned
+    several = int(spec["sampling"]["samples_per_problem"]) > 1
     levels = store.db.execute(
         "SELECT level FROM problems WHERE dataset = ? ORDER BY ordinal", (spec["dataset_sha256"],)
     )
@@ -231,7 +235,7 @@ def _cell(
         spec=spec,
         problems=int(spec["problems"]),
         levels=tuple(level for (level,) in levels),
-        columns={name: table[:, at] for at, name in enumerate(_COLUMNS)},
+        columns=_columns(store, planned, grader, spelling if several else None),
         windows=_windows(store, cell, traces),
         grader=grader,
         events=tuple(
@@ -241,6 +245,25 @@ def _cell(
             )
         ),
     )
+
+
+def _columns(
+    store: Store,
+    planned: tuple[str, dict[str, Any]],
+    grader: tuple[str, str],
+    spelling: Grader | None,
+) -> dict[str, Floats]:
+    cell, spec = planned
+    key = {"cell": cell, "dataset": spec["dataset_sha256"]}
+    key |= {"grader": grader[0], "version": grader[1]}
+    query = _ATTEMPTS.format(answer=", g.extracted" if spelling else "")
+    rows = store.db.execute(query, key).fetchall()
+    figures = [row[: len(_COLUMNS)] for row in rows] if spelling else rows
+    table = np.array(figures, dtype=np.float64).reshape(-1, len(_COLUMNS))
+    columns = {name: table[:, at] for at, name in enumerate(_COLUMNS)}
+    if spelling:
+        columns["answer"] = answer_codes([row[-1] for row in rows], spelling).astype(np.float64)
+    return columns
 
 
 def _windows(store: Store, cell: str, traces: dict[int, Trace]) -> tuple[Window, ...]:

@@ -78,9 +78,16 @@ def elect(grader: Grader, grade: GradeAll, attempts: Sequence[Sequence[Answered]
 
 def normalized(grader: Grader, answer: str) -> str:
     """An extracted answer as the grader spells it; blanks aside where it has no rule of its own."""
-    return (
-        grader.normalized(answer) if isinstance(grader, Normalizing) else " ".join(answer.split())
-    )
+    return speller(grader)(answer)
+
+
+def speller(grader: Grader) -> Callable[[str], str]:
+    """The same for many answers."""
+    return grader.normalized if isinstance(grader, Normalizing) else _by_words
+
+
+def _by_words(answer: str) -> str:
+    return " ".join(answer.split())
 
 
 def _by_text(grader: Grader, responses: Sequence[Answered], grades: Sequence[Grade]) -> _Ballot:

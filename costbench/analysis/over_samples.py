@@ -24,6 +24,11 @@ def mean_share(by_problem: Floats, resampling: Resampling) -> Estimate:
     known = ~np.isnan(by_problem)
     if not known.any():
         return Estimate(None, reason="too_few_samples")
-    shares, counted = np.where(known, by_problem, 0.0), known.astype(np.float64)
-    found = accuracy_estimate(shares[:, None], counted[:, None], resampling)
+    found = accuracy_estimate(*share_tables(by_problem), resampling)
     return found if known.all() else replace(found, reason="some_with_too_few_samples")
+
+
+def share_tables(by_problem: Floats) -> tuple[Floats, Floats]:
+    """The sums that `mean_share` resamples, for `Resampling.prepare`: of many means at once."""
+    known = ~np.isnan(by_problem)
+    return np.where(known, by_problem, 0.0)[:, None], known.astype(np.float64)[:, None]

@@ -89,7 +89,7 @@ class Resampling:
     def prepare(self, tables: Iterable[Floats]) -> None:
         """Sum several tables by resample at once: reading the counts is what takes the time."""
         new = {table.tobytes(): table for table in (each.sum(axis=1) for each in tables)}
-        new = {key: table for key, table in new.items() if key not in self._sums}
+        new = {k: v for k, v in new.items() if k not in self._sums and not np.isnan(v).any()}
         if not new:
             return
         stacked = np.column_stack(list(new.values()))
@@ -101,6 +101,8 @@ class Resampling:
         self._sums |= zip(new, sums.T, strict=True)
 
     def _sum(self, table: Floats) -> Floats:
+        if np.isnan(table).any():  # 0 times unknown is unknown, too
+            return np.full(self.counts.shape[0], np.nan)
         self.prepare([table])
         return self._sums[table.sum(axis=1).tobytes()]
 

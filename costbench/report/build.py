@@ -10,10 +10,12 @@ from costbench.hardware import Machine
 from costbench.prices import PriceBook, headline
 from costbench.records import CellRecord, RunRecord
 from costbench.report.books import by_book
+from costbench.report.budget_lines import budget_lines
 from costbench.report.budgets import length_comparisons
 from costbench.report.cells import cell_report
 from costbench.report.comparisons import compare_cells
 from costbench.report.contract import CellReport, Report, SkippedGroup
+from costbench.report.cost_of_pass import costs_of_pass
 from costbench.report.cuts import gpu_uuids
 from costbench.report.decision import decide
 from costbench.report.demand import serve
@@ -27,6 +29,7 @@ from costbench.report.payback import pay_back
 from costbench.report.rules import attribution_facts
 from costbench.report.run_energy import run_energy
 from costbench.report.savings import savings
+from costbench.report.scores import scores
 from costbench.types import Device
 from costbench.wanted import Wanted
 
@@ -77,7 +80,7 @@ def build_report(run: RunRecord, name: str, pricing: Pricing, view: View = View(
         figures = _figures(run, members, measured, (machine, pricing.book))
         groups.append(figures)
         places = place_on_frontier(figures)
-        rows = zip(figures, places, by_level(figures), strict=True)
+        rows = zip(figures, places, by_level(figures), scores(figures), strict=True)
         cells += [cell_report(*row) for row in rows]
         comparisons += compare_cells(figures, view.baseline, margin)
     order = {record.id: at for at, record in enumerate(run.cells)}
@@ -100,6 +103,8 @@ def build_report(run: RunRecord, name: str, pricing: Pricing, view: View = View(
             for each in pay_back(figures, view.baseline, (machine, pricing.book))
         ),
         savings=tuple(each for figures in groups for each in savings(figures, view.baseline)),
+        budget_lines=tuple(each for figures in groups for each in budget_lines(figures)),
+        cost_of_pass=tuple(each for figures in groups for each in costs_of_pass(figures)),
         length_comparisons=tuple(c for figures in groups for c in length_comparisons(figures)),
         skipped=tuple(SkippedGroup(**skipped) for skipped in run.meta["skipped"]),
         failed=tuple(SkippedGroup(group=group, reason=reason) for group, reason in run.failed),
@@ -130,10 +135,12 @@ def _figures(
 ) -> list[CellFigures]:
     """Figures of cells on the same problems, from the same resampled problems."""
     resampling = Resampling.draw(members[0].problems, BOOTSTRAP_SEED)
-    return [
+    found = [
         CellFigures(run, price_cell(run, record, costs), measured.cells[record.id], resampling)
         for record in members
     ]
+    resampling.prepare(table for cell in found for table in cell.resampled)
+    return found
 
 
 def price_cell(

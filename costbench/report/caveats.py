@@ -7,12 +7,12 @@ import numpy as np
 from costbench.metering.quality import judge_length
 from costbench.metering.reasons import REASONS, quality_of
 from costbench.protocol import Protocol
-from costbench.records import ERROR, TRUNCATED, UNGRADED, CellRecord
+from costbench.records import CORRECT, ERROR, TRUNCATED, UNGRADED, CellRecord
 from costbench.report.energy import CellEnergy
 
 _NEARLY = 0.99
 _MANY_UNGRADED, _MANY_TRUNCATED = 0.01, 0.10
-_FEW_PROBLEMS = 30
+_FEW_PROBLEMS, _FEW_CORRECT = 30, 10
 
 _OTHERS: Mapping[str, str] = {
     "many_ungraded": "more than 1 % of the attempts have no grade or ended in an error",
@@ -20,6 +20,8 @@ _OTHERS: Mapping[str, str] = {
     "incomplete": "not all planned attempts are there yet",
     "one_pass": "a single pass: the interval of energy and money does not include differences between passes",
     "few_problems": "fewer than 30 problems: intervals are rough",
+    "one_problem": "a single problem: costs, tokens and latencies have no interval",
+    "few_correct": "fewer than 10 problems with a correct answer: intervals of costs per correct are rough",
     "no_price_book": "no price book was named: money is not known",
     "no_machine_price": "the price book has no price for this machine: money is not known",
     "no_grid_intensity": "the price book names no grid: carbon is not known",
@@ -105,4 +107,9 @@ def caveats_of(record: CellRecord, energy: tuple[str, ...], *others: str) -> tup
         found.append("one_pass")
     if record.problems < _FEW_PROBLEMS:
         found.append("few_problems")
+    if record.problems == 1:
+        found.append("one_problem")
+    solved = np.unique(record.columns["problem"][outcomes == CORRECT]).size
+    if 0 < solved < _FEW_CORRECT:  # of none there is a bound
+        found.append("few_correct")
     return tuple(dict.fromkeys(found))

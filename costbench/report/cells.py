@@ -28,6 +28,7 @@ from costbench.report.energy import CellEnergy, Stretch
 from costbench.report.estimates import to_e
 from costbench.report.figures import CellFigures, PricedCell
 from costbench.report.footprint import footprint
+from costbench.report.scores import Scores
 from costbench.units import kwh_from_joules
 
 Floats = NDArray[np.float64]
@@ -37,6 +38,7 @@ def cell_report(
     figures: CellFigures,
     place: dict[FrontierMetric, OnFrontier],
     levels: tuple[LevelAccuracy, ...],
+    scores: Scores,
 ) -> CellReport:
     """The row as the contract has it."""
     record, spec, priced = figures.record, figures.record.spec, figures.priced
@@ -123,6 +125,9 @@ def cell_report(
         tariffs=tariff_facts(figures, api),
         api=api,
         footprint=footprint(figures),
+        ock_score=to_e(scores.ock_score),
+        pass_at_k={k: to_e(found) for k, found in scores.pass_at_k.items()},
+        majority_at_k={k: to_e(found) for k, found in scores.majority_at_k.items()},
     )
 
 

@@ -139,5 +139,7 @@ _SPECIAL: dict[str, Callable[[str, Any], Row]] = {
     "tariffs": _tariffs,
     "api": _api,
     "footprint": _footprint,
+    "pass_at_k": _nothing,  # as many columns as there are samples: report.json has them
+    "majority_at_k": _nothing,
     "by_level": _nothing,  # a table of its own, in report.md and report.json
 }

@@ -97,8 +97,12 @@ class CellFigures:
         self.resampling = resampling
         self._shape = (record.problems, record.passes)
         self._passes = resampling.passes(record.passes)
+
+    @property
+    def resampled(self) -> tuple[Floats, ...]:
+        """What is summed by resample: `Resampling.prepare` takes these of all cells at once."""
         costs = (self.joules, self.usd, self.written_tokens)
-        resampling.prepare((*costs, self.attempts, self.graded, self.correct))
+        return (*costs, self.attempts, self.graded, self.correct)
 
     @property
     def unknown_energy_reason(self) -> str | None:
@@ -124,6 +128,10 @@ class CellFigures:
     def correct(self) -> Floats:
         """1 where an attempt is correct."""
         return self._table(self.outcomes == CORRECT)
+
+    def counted(self, these: NDArray[np.bool_]) -> Floats:
+        """1 where an attempt is one of these."""
+        return self._table(these)
 
     @cached_property
     def wrong(self) -> Floats:
@@ -159,7 +167,9 @@ class CellFigures:
 
     def divided_by(self, measured: MeasuredCell) -> "CellFigures":
         """The same cell, its windows divided among its attempts in another way."""
-        return CellFigures(self._run, self.priced, measured, self.resampling, self._among)
+        found = CellFigures(self._run, self.priced, measured, self.resampling, self._among)
+        self.resampling.prepare(found.resampled)
+        return found
 
     def net_per_correct(self, idle_w: float) -> Estimate:
         """Joules per correct answer beyond what idling for the same time would have used.

@@ -4,8 +4,15 @@ from collections.abc import Callable, Sequence
 from urllib.parse import quote
 
 from costbench.report import sentences
+from costbench.report.budget_table import BUDGET_LINES, budget_table
 from costbench.report.columns import Column, columns
 from costbench.report.contract import CellReport, E, Report
+from costbench.report.cost_of_pass_table import (
+    ABOUT_THE_COSTS,
+    cost_of_pass_of,
+    cost_of_pass_table,
+    gain_line,
+)
 from costbench.report.cost_tables import (
     FOOTPRINT,
     RUN_ENERGY,
@@ -78,6 +85,16 @@ def render_markdown(report: Report, plot_file: str | None, levels_file: str | No
             for each in savings_tables(report, part)
         ],
         savings_words=SAVINGS,
+        budget_lines=[
+            page_table(part.place, found) for part in parts if (found := budget_table(report, part))
+        ],
+        budget_lines_words=BUDGET_LINES,
+        cost_of_pass=[
+            (page_table(part.place, cost_of_pass_table(costs)), gain_line(costs))
+            for part in parts
+            if (costs := cost_of_pass_of(report, part))
+        ],
+        cost_of_pass_words=ABOUT_THE_COSTS,
         length_control=[
             page_table(part.place, found) for part in parts if (found := length_control(part))
         ],

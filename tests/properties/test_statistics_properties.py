@@ -75,6 +75,14 @@ def test_a_cost_that_was_not_measured_gives_a_reason_and_no_number():
     assert ratio_estimate(cost, ones, Resampling.draw(2, 0, FEW)) == unknown
 
 
+def test_one_unknown_cost_leaves_every_resample_unknown():
+    drawn = Resampling.draw(3, 0, FEW)
+    cost, ones = np.array([[1.0, 2.0], [NAN, 1.0], [1.0, 1.0]]), np.ones((3, 2))
+    assert np.isnan(drawn.ratio(cost, ones)).all()
+    assert np.isnan(drawn.ratio(cost, ones, drawn.passes(2))).all()
+    assert (drawn.ratio(ones, ones) == 1).all()
+
+
 def test_nothing_tried_and_nothing_to_divide_by_are_told_apart():
     none, drawn = np.zeros((2, 1)), Resampling.draw(2, 0, FEW)
     assert bound_without_correct(none, none).reason == "no_attempts"

@@ -16,6 +16,7 @@ from costbench.report.contract import (
     WindowFacts,
     Windows,
 )
+from tests.report.example_sets import budget_line, cost_of_pass
 
 HOSTILE = '=cmd|"/x"\x1b[31m<b>`|\u202e&amp;'
 """A formula, an escape code, markup and a mark that turns the reading direction."""
@@ -82,6 +83,8 @@ def example_report() -> Report:
         costbench_version="0.1.0",
         cells=(*cells, hostile_cell()),
         comparisons=tuple(c for each in cells[1:] for c in comparisons(cells[0], each)),
+        budget_lines=tuple(map(budget_line, ("truncation", "budget_forcing"))),
+        cost_of_pass=(cost_of_pass(("abacus-base", HOSTILE)),),
         skipped=(SkippedGroup(group="r1-distill-1.5b", reason="no CUDA GPU on this machine"),),
         failed=(),
         notes=(
@@ -185,7 +188,7 @@ def unpriced(report: Report) -> Report:
         )
         for c in report.cells
     )
-    return report.model_copy(update={"cells": cells, "prices": None})
+    return report.model_copy(update={"cells": cells, "prices": None, "cost_of_pass": ()})
 
 
 def cell(
@@ -307,6 +310,7 @@ def cell(
             for level in (1, 2, 3, 4)
         ),
         caveats=(*EVERYWHERE, *some),
+        ock_score=around(100 * accuracy - tokens / 1000, 1.8),
     )
 
 

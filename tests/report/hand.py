@@ -218,7 +218,9 @@ class Hand:
         ]
 
     def read(self):
-        return read_records(self.store, {cell.id: GRADER for cell in self._cells})
+        ids = [cell.id for cell in self._cells]
+        spelling = dict.fromkeys(ids, ExactGrader())
+        return read_records(self.store, dict.fromkeys(ids, GRADER), spelling)
 
     def report(self, pricing=UNPRICED, **options):
         return build_report(self.read(), "by-hand", pricing, View(**options))

@@ -93,7 +93,9 @@ def _figures(
 ) -> CellFigures:
     machine = Machine.model_validate(run.record.meta["machine"])
     priced = price_cell(run.record, cell, (machine, prices.book))
-    return CellFigures(run.record, priced, run.measured.cells[cell.id], *drawn)
+    found = CellFigures(run.record, priced, run.measured.cells[cell.id], *drawn)
+    found.resampling.prepare(found.resampled)
+    return found
 
 
 def _same_gpus(one: CellEnergy, other: CellEnergy) -> bool:

@@ -177,3 +177,10 @@ class CellReport(Frozen):
     api: ApiFacts | None = None
     """The same attempts as tokens at an API's price; None: the book has none for the model."""
     footprint: Footprint | None = None
+    ock_score: E = _NOT_MEASURED
+    """Accuracy in percent less a penalty for tokens (OckBench); what the engine refused is wrong, and tokens
+    are those of all calls, prompts included: `input_tokens` and `output_tokens`."""
+    pass_at_k: dict[int, E] = Field(default_factory=dict)
+    """Of any of k samples; empty where one sample per problem was planned."""
+    majority_at_k: dict[int, E] = Field(default_factory=dict)
+    """Of the most frequent answer of k samples."""

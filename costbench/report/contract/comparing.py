@@ -64,6 +64,70 @@ class Saving(Frozen):
     """The candidate's accuracy less the line's at its cost."""
 
 
+class BudgetLine(Frozen):
+    """How well the budgets of one model and policy are kept, and what they are worth (s1, arXiv 2501.19393).
+
+    Tokens of scaling are sampled and injected ones per attempt, where the paper counts those of thinking.
+    """
+
+    line: str
+    """The model/policy of cell ids, without a budget."""
+    group: str
+    dataset: str
+    concurrency: int
+    cells: tuple[str, ...]
+    counts: Literal["response", "thinking", "votes"]
+    """What the budgets count."""
+    control: E
+    """Share of budgets that the mean of what they count does not exceed."""
+    scaling_per_doubling: E
+    """Accuracy, as a share, gained per doubling of tokens: the mean slope over all pairs of budgets."""
+    scaling_per_1000_tokens: E
+    """The same, linear in tokens."""
+    performance: E
+    """The best accuracy, picked afterwards."""
+
+
+class SetCostOfPass(Frozen):
+    """What a correct answer costs with a set of cells, each problem on the cheapest of them."""
+
+    kind: Literal["model", "baselines", "all"]
+    model: str | None = None
+    cells: tuple[str, ...]
+    usd: E
+    """Mean over problems of cost over success rate; None where they never solved one."""
+    usd_with_human: E
+    """The same where a person answers what costs less so."""
+    ratio_of_means: E
+    """Mean cost over mean rate of the cheapest for each problem: USD, without a person."""
+    unsolved: int | None
+    """Problems that none of them ever solved."""
+
+
+class Essentialness(Frozen):
+    """How much of the cost without a family of cells the family saves."""
+
+    by: Literal["model", "tier"]
+    family: str
+    share: E
+
+
+class CostOfPass(Frozen):
+    """Cost-of-Pass (Erol et al., arXiv 2504.13359) of one group and dataset; every cell is a model there."""
+
+    group: str
+    dataset: str
+    problems: int
+    human_usd_per_problem: float | None
+    human_source: str | None
+    sets: tuple[SetCostOfPass, ...]
+    gain_of_variants: E
+    """USD per problem that all cells save over the baselines' alone; with a person where one has a price."""
+    essentialness: tuple[Essentialness, ...]
+    unsolved: int | None
+    """Problems that no cell ever solved."""
+
+
 class TrainingCost(Frozen):
     """What a training took, as its card has it, and what its own machine's time costs."""
 

@@ -6,7 +6,14 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from costbench.analysis.attribution import Rule
 from costbench.report.contract.cell import CellReport
-from costbench.report.contract.comparing import Comparison, LengthComparison, Payback, Saving
+from costbench.report.contract.comparing import (
+    BudgetLine,
+    Comparison,
+    CostOfPass,
+    LengthComparison,
+    Payback,
+    Saving,
+)
 from costbench.report.contract.costs import BookFacts, PhaseEnergy
 from costbench.report.contract.estimates import METHOD_VERSION, SCHEMA_VERSION
 from costbench.report.contract.wanting import DecisionFacts, DemandFacts
@@ -79,6 +86,9 @@ class Report(Frozen):
     comparisons: tuple[Comparison, ...]
     length_comparisons: tuple[LengthComparison, ...] = ()
     savings: tuple[Saving, ...] = ()
+    budget_lines: tuple[BudgetLine, ...] = ()
+    cost_of_pass: tuple[CostOfPass, ...] = ()
+    """Where every cell has a price."""
     payback: tuple[Payback, ...] = ()
     """Of models that a training with a card has made."""
     skipped: tuple[SkippedGroup, ...]
