@@ -51,13 +51,30 @@ def test_links_lead_somewhere() -> None:
 
 
 def test_the_readmes_figures_are_those_of_the_report_it_links_to() -> None:
-    (page,) = set(re.findall(r"\((reports/[^)]+/report\.md)\)", README))
+    pages = set(re.findall(r"\((reports/[^)]+/report\.md)\)", README))
+    (page,) = [page for page in pages if "claims" not in page]
     published = (ROOT / page).read_text().splitlines()
     rows = [
         line for line in README.splitlines() if re.match(r"\| (policy|unconstr|trunc|budget)", line)
     ]
     assert len(rows) >= 10
     assert [row for row in rows if row not in published] == []
+
+
+def test_the_claims_in_the_readme_are_those_of_their_report() -> None:
+    """Each accuracy with its interval, and each budget's, as the report's own tables have them."""
+    (page,) = set(re.findall(r"\((reports/[^)]+claims/report\.md)\)", README))
+    published = (ROOT / page).read_text()
+    claims = README.split("## Four claims")[1].split("\n## ")[0]
+    intervals = re.findall(r"\d+\.\d \[\d+\.\d, \d+\.\d\]", claims)
+    assert len(intervals) >= 7 + 6
+    kept = [figure.replace(" [", " % [") for figure in intervals]
+    assert [
+        f for f, k in zip(intervals, kept, strict=True) if f not in published and k not in published
+    ] == []
+    by_budget = re.findall(r"(\d+\.\d) \((\d+)\)", claims)
+    assert len(by_budget) == 5 * 5
+    assert all(f"| {accuracy} [" in published for accuracy, _ in by_budget)
 
 
 def test_the_readmes_commands_are_what_ci_runs() -> None:
