@@ -95,7 +95,7 @@ def api_price(book: PriceBook | None, model: str) -> ApiPrice | None:
         if fnmatchcase(model, entry.match):
             if entry.looked_up or book is None:
                 return ApiPrice(entry)
-            from costbench.prices.library import look_up_or_refuse
+            from costbench.prices.token_prices import look_up_or_refuse
 
             return ApiPrice(look_up_or_refuse(entry, book.date, place))
     return None

@@ -10,7 +10,7 @@ from costbench.errors import SuiteError
 from costbench.prices.book import PriceBook
 from costbench.prices.exchange import Place, in_usd
 from costbench.prices.grid_table import PlaceError, intensity
-from costbench.prices.library import LibraryPriceError, installed, look_up
+from costbench.prices.token_prices import LibraryPriceError, installed, look_up
 from costbench.yaml_file import problem, read_yaml
 
 
