@@ -160,3 +160,27 @@ def test_without_a_ratio_there_is_no_such_sentence():
     assert "of the baseline" not in said(base(np.zeros(SHAPE)), short())
     uncounted = with_column(short(), "output_tokens", np.full(SHAPE, np.nan))
     assert "of the baseline" not in said(base(), uncounted)
+
+
+def test_what_is_sure_alone_is_not_sure_among_many():
+    """One candidate of five is a little shorter than the base, with p near 0.02; the others are like it."""
+    rng = np.random.default_rng(4)
+    free, right, shape = Unconstrained(), np.ones((30, 1)), (30, 1)
+    one = record(free, 100 + rng.integers(-20, 21, shape), right)
+    noise = rng.integers(-20, 21, shape)
+    noise = noise - round(float(noise.mean()))
+    shorter = record(free, one.columns["output_tokens"].reshape(shape) - 5 + noise, right, "alpha")
+    others = [
+        record(free, 100 + rng.integers(-20, 21, shape), right, f"other-{n}") for n in range(4)
+    ]
+
+    def found(*cells):
+        every = report_of(one, *cells).comparisons
+        (mine,) = [c for c in every if c.metric == "output_tokens" and "alpha" in c.candidate]
+        return mine
+
+    alone, among = found(shorter), found(shorter, *others)
+    assert 0.01 < alone.p < 0.05
+    assert (alone.verdict, alone.p_adjusted) == ("lower", pytest.approx(alone.p))
+    assert among.p == pytest.approx(alone.p)
+    assert (among.verdict, among.p_adjusted) == ("inconclusive", pytest.approx(5 * alone.p))
