@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from costbench.attempts import Attempt, Call
 from costbench.hardware import probe_machine
 from costbench.metering.sampler import Reading
-from costbench.store import Attempt, Call, PlannedCell, Store
+from costbench.store import PlannedCell, Store
 from costbench.types import Completion, Grade, MeterFacts, Model, Piece, Problem, Sampling, Solution
 
 PER_COMMIT = 100

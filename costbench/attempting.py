@@ -4,11 +4,11 @@ import hashlib
 import time
 from typing import NamedTuple
 
-from costbench.errors import ContextFullError, EngineError, RequestError
+from costbench.attempts import Attempt, Call
+from costbench.errors import ContextFullError, EngineError, RequestError, TransientError
 from costbench.interfaces import OpenEngine
 from costbench.plan import Cell
-from costbench.store import Attempt, Call
-from costbench.types import Completion, Piece, Problem, Request, Solution
+from costbench.types import Completion, Piece, Problem, Request, Retry, Solution
 
 
 class Turn(NamedTuple):
@@ -23,7 +23,7 @@ async def attempt(cell: Cell, problem: Problem, turn: Turn, engine: OpenEngine) 
     """Let the cell's policy solve the problem once; raises EngineError only where the engine is gone."""
     seed = attempt_seed(cell.sampling.seed, cell.id, problem.id, turn)
     calls = _Calls(cell, engine, seed)
-    started_s, solution, failure = time.monotonic(), None, None
+    started_s, solution, failure, transient = time.monotonic(), None, None, False
     try:
         solution = await cell.policy.solve(problem, cell.model, calls.generate)
     except ContextFullError as error:
@@ -31,7 +31,7 @@ async def attempt(cell: Cell, problem: Problem, turn: Turn, engine: OpenEngine) 
         solution = calls.cut_off
         failure = None if solution else str(error)
     except RequestError as error:
-        failure = str(error)
+        failure, transient = str(error), isinstance(error, TransientError)
     except EngineError:
         raise
     except Exception as error:  # noqa: BLE001 - a policy that breaks on one problem is data, not a crash
@@ -47,6 +47,8 @@ async def attempt(cell: Cell, problem: Problem, turn: Turn, engine: OpenEngine) 
         calls=calls.made,
         solution=solution,
         error=failure,
+        transient=transient,
+        retries=calls.retries,
     )
 
 
@@ -69,6 +71,7 @@ class _Calls:
         self._begun = 0
         self._made: dict[int, Call] = {}
         self._last_request: Request | None = None
+        self.retries: list[Retry] = []
 
     @property
     def made(self) -> tuple[Call, ...]:
@@ -85,7 +88,7 @@ class _Calls:
     async def generate(self, request: Request) -> Completion:
         number, self._begun = self._begun, self._begun + 1  # others may begin before this one ends
         self._last_request = request
-        done = await self._engine.generate(
+        done = await self._ask(
             request.model_copy(
                 update={
                     "sampling": request.sampling or self._cell.sampling,
@@ -96,6 +99,15 @@ class _Calls:
         if request.answering:  # no engine can see that in the text
             done = done.model_copy(update={"reasoning_tokens": 0})
         self._made[number] = Call(done, self._new_injected_tokens(request, done))
+        return done
+
+    async def _ask(self, request: Request) -> Completion:
+        try:
+            done = await self._engine.generate(request)
+        except RequestError as error:
+            self.retries += error.retries
+            raise
+        self.retries += done.retries
         return done
 
     def _new_injected_tokens(self, request: Request, done: Completion) -> int | None:

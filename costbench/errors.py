@@ -5,7 +5,8 @@ CostbenchError
 ├── PluginError   a component's package or class is missing or broken
 ├── EngineError   a model cannot be loaded, or an engine died
 │   └── RequestError  one request failed: recorded as data, the run goes on
-│       └── ContextFullError  there is no room left in the model's context
+│       ├── ContextFullError  there is no room left in the model's context
+│       └── TransientError    it may be answered another time: tried again when the run is resumed
 ├── MeterError    a meter cannot measure here; an error only where it was asked for by name
 ├── StoreError    a run folder cannot be read, written or resumed
 ├── GradeError    a grader itself broke (a wrong answer is data, not this)
@@ -14,6 +15,12 @@ CostbenchError
 ├── GateFailed    a figure is as `--fail-if` says it must not be, or is not known
 └── TrainError    a recipe or its checkpoints say something that cannot be trained
 """
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from costbench.types import Retry
 
 
 def first_line(error: Exception) -> str:
@@ -40,9 +47,16 @@ class EngineError(CostbenchError):
 class RequestError(EngineError):
     """One request cannot be answered; the engine can go on with others."""
 
+    retries: "Sequence[Retry]" = ()
+    """What was tried in vain; it may have cost tokens."""
+
 
 class ContextFullError(RequestError):
     """A request fills the model's context already: nothing more can be sampled."""
+
+
+class TransientError(RequestError):
+    """A request that failed as often as it was tried, and may not another time."""
 
 
 class MeterError(CostbenchError):

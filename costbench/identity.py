@@ -20,15 +20,25 @@ def prompt_sha256(problems: Sequence[Problem]) -> str:
     return sha256([problem.prompt for problem in problems])
 
 
-def parts_of_model(place: str, model: Model) -> list[str | None]:
-    """Its files where they are here, else its id and revision; and its markers."""
+def parts_of_model(place: str, model: Model, served: bool = False) -> list[str | None]:
+    """Its files where they are here, else its id and revision; and its markers.
+
+    What is `served` may have a name that only its server knows. Raises SuiteError where a folder is missing.
+    """
     try:
         files = files_sha256(model.path)
     except EngineError as error:
-        raise SuiteError(f"{place}: {error}") from error
+        if not served or model.path.startswith("embedded:"):
+            raise SuiteError(f"{place}: {error}") from error
+        files = None
     where = [model.path, model.revision] if files is None else [files]
     markers = model.thinking.model_dump_json()
-    return [*where, markers, *([] if model.thinks else ["does not think"])]
+    return [
+        *where,
+        markers,
+        *([] if model.thinks else ["does not think"]),
+        *_given(model.served_name),
+    ]
 
 
 def sha256(content: Any) -> str:

@@ -102,6 +102,31 @@ class Engine(Described, Protocol):
         """Load the model for so many requests at once; raises EngineError that says what is missing."""
 
 
+@runtime_checkable
+class Served(Protocol):
+    """An engine that only talks to a server: a model's path may be a name that only the server knows."""
+
+    @property
+    def remote(self) -> bool:
+        """Whether the server is surely not on this machine."""
+
+    def terms(self) -> Sequence[str]:
+        """For whoever reads the plan: where the server is, and what else has to be there."""
+
+
+@runtime_checkable
+class Limited(Protocol):
+    """An open engine that may not be able to do everything."""
+
+    @property
+    def cannot_continue(self) -> str | None:
+        """Why what is already written cannot be continued; None where it can."""
+
+    @property
+    def doubts(self) -> Sequence[str]:
+        """Codes of `costbench.report.caveats` that hold for all it answers."""
+
+
 class OpenMeter(Protocol):
     """A meter that is measuring: a set of cumulative joule counters."""
 

@@ -88,7 +88,8 @@ def _open_store(
 
 
 def _stored(store: Store) -> int:
-    return int(store.db.execute("SELECT COUNT(*) FROM attempts WHERE round = 0").fetchone()[0])
+    query = "SELECT COUNT(*) FROM attempts WHERE round = 0"
+    return int(store.db.execute(query).fetchone()[0]) - store.to_retry([*store.specs()])
 
 
 def _meta(plan: Plan, now: datetime.datetime) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 from costbench.errors import SuiteError
 from costbench.hardware import Machine, unmet
 from costbench.identity import dataset_sha256, parts_of_model, prompt_sha256, sha256
-from costbench.interfaces import Dataset, Engine, Grader, Policy, Sized
+from costbench.interfaces import Dataset, Engine, Grader, Policy, Served, Sized
 from costbench.suite import DatasetUse, Group, PolicyUse, Suite, policy_budget, policy_label
 from costbench.types import Model, Problem, Sampling
 
@@ -122,8 +122,11 @@ def make_plan(
     if only and not cells and not any(one.cells for one in skipped):
         known = "\n  ".join(choice.left_out)
         raise SuiteError(f"--only {' '.join(only)} matches no cell; there are:\n  {known}")
-    of_models = {f"{cell.group}/{cell.model.name}": cell.model for cell in cells}
-    models = {name: parts_of_model(name, model) for name, model in of_models.items()}
+    of_models = {f"{cell.group}/{cell.model.name}": cell for cell in cells}
+    models = {
+        name: parts_of_model(name, cell.model, isinstance(cell.engine, Served))
+        for name, cell in of_models.items()
+    }
     identity = {} if outlook else _identity(suite, machine, cells, [*models.values()])
     hashes = {name: sha256(parts) for name, parts in models.items()}
     return Plan(suite, machine, tuple(cells), tuple(skipped), identity, hashes)

@@ -47,6 +47,16 @@ CREATE TABLE events (session INTEGER, t_s REAL NOT NULL, kind TEXT NOT NULL, cel
     message TEXT NOT NULL, code TEXT, domain TEXT);
 """
 
+LATER = """
+CREATE TABLE IF NOT EXISTS call_facts (attempt INTEGER NOT NULL, ordinal INTEGER NOT NULL, estimated TEXT,
+    lost TEXT, PRIMARY KEY (attempt, ordinal)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS to_retry (attempt INTEGER PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS retried (cell TEXT NOT NULL, problem TEXT NOT NULL, pass INTEGER NOT NULL,
+    session INTEGER NOT NULL, started_s REAL NOT NULL, finished_s REAL NOT NULL, error TEXT NOT NULL,
+    output_tokens INTEGER);
+"""
+"""Tables that older run folders of this schema lack until a run goes on in them."""
+
 
 @contextmanager
 def drafted(folder: Path) -> Iterator[sqlite3.Connection]:
@@ -58,8 +68,8 @@ def drafted(folder: Path) -> Iterator[sqlite3.Connection]:
     try:
         draft.mkdir(parents=True)
         with closing(connect(draft)) as database:
-            for statement in SCHEMA.strip().split(";\n"):
-                database.execute(statement)
+            create(database, SCHEMA)
+            create(database, LATER)
             yield database
         draft.rename(folder)
     except (OSError, sqlite3.Error) as error:
@@ -68,6 +78,12 @@ def drafted(folder: Path) -> Iterator[sqlite3.Connection]:
         ) from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def create(database: sqlite3.Connection, tables: str) -> None:
+    """Make tables, one statement after the other: a script would end a transaction."""
+    for statement in tables.strip().split(";\n"):
+        database.execute(statement)
 
 
 def connect(folder: Path) -> sqlite3.Connection:

@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import Protocol
 
 from costbench.attempting import Turn, attempt
+from costbench.attempts import Attempt
 from costbench.errors import EngineError
 from costbench.interfaces import OpenEngine
 from costbench.metering.sampler import Fault, Reading, Sampler
 from costbench.metering.select import is_local_rank_zero, meters_for
 from costbench.pacing import Pacing
 from costbench.plan import Cell, Plan
-from costbench.store import Attempt, Store
+from costbench.serving import note_engine, within_reach
+from costbench.store import Store
 from costbench.suite import Limits
 from costbench.types import Problem
 
@@ -48,6 +50,9 @@ class Observer(Protocol):
 
     def failed(self, group: str, reason: str) -> None:
         """A group cannot go on; the others do."""
+
+    def to_retry(self, attempts: int) -> None:
+        """So many attempts ended in errors that may be gone when the run is resumed."""
 
 
 Grade = Callable[[Cell], float | None]
@@ -93,7 +98,6 @@ async def run_plan(
 
     Whatever ends it early (Ctrl-C, a limit, a dead engine), attempts that are done are committed first.
     """
-    failed = []
     with _sampler(plan, store) as sampler:
         store.add_meters(sampler.facts)
         pacing = Pacing(store, sampler, plan.suite.protocol, observer.waiting)
@@ -106,16 +110,18 @@ async def run_plan(
                 try:
                     await session.run_model(cells, committing)
                 except EngineError as error:
-                    failed.append((cells[0].group, str(error)))
-                    store.add_event("failed", str(error), cells[0].group)
-                    observer.failed(cells[0].group, str(error))
+                    session.note_failed(cells[0].group, str(error))
         finally:
             committing.cancel()
             await asyncio.gather(committing, return_exceptions=True)
             with suppress(asyncio.CancelledError):
                 await asyncio.sleep(sampler.settle_s)
             session.commit()
-    return RunResult(session.nothing_left(plan.cells), session.stopped_by, tuple(failed))
+    to_retry = store.to_retry([cell.id for cell in plan.cells])
+    if to_retry:
+        observer.to_retry(to_retry)
+    complete = session.nothing_left(plan.cells) and not to_retry
+    return RunResult(complete, session.stopped_by, tuple(session.failed))
 
 
 def _sampler(plan: Plan, store: Store) -> Sampler:
@@ -158,6 +164,7 @@ class _Session:
         self._outcomes = Counter[bool]()
         self._cell: Cell | None = None
         self.stopped_by: str | None = None
+        self.failed: list[tuple[str, str]] = []
 
     @property
     def _always_warm(self) -> bool:
@@ -175,7 +182,8 @@ class _Session:
         self._observer.loading(cells[0])
         in_flight = max(cell.calls_in_flight for cell in cells)
         async with cells[0].engine.open(cells[0].model, in_flight) as engine:
-            self._note_engine(cells, engine)
+            note_engine(self._store, cells, engine, self._sampler.facts)
+            passes = self._without_refused(cells, passes, engine)
             self._pacing.watch(engine.gpu_uuids)
             whose = f"{cells[0].group}/{cells[0].model.name}"
             await self._pacing.idle("idle_context", whose)
@@ -194,6 +202,20 @@ class _Session:
                     return
             await self._pacing.idle("idle_context", whose)
 
+    def note_failed(self, group: str, reason: str) -> None:
+        """Something of a group cannot go on; the rest of the run does."""
+        self.failed.append((group, reason))
+        self._store.add_event("failed", reason, group)
+        self._observer.failed(group, reason)
+
+    def _without_refused(
+        self, cells: list[Cell], passes: list[tuple[int, Cell]], engine: OpenEngine
+    ) -> list[tuple[int, Cell]]:
+        left, why = within_reach(cells, engine)
+        if why is not None:
+            self.note_failed(cells[0].group, why)
+        return [(number, cell) for number, cell in passes if cell in left]
+
     def nothing_left(self, cells: Sequence[Cell]) -> bool:
         """Whether every attempt of these cells is stored."""
         return not any(self._todo(cell, number) for number, cell in self._order(list(cells)))
@@ -211,21 +233,6 @@ class _Session:
     def _todo(self, cell: Cell, number: int, round_number: int = 0) -> list[Problem]:
         done = self._store.done(cell.id, number, round_number)
         return [problem for problem in cell.problems if problem.id not in done]
-
-    def _note_engine(self, cells: list[Cell], engine: OpenEngine) -> None:
-        with self._store.transaction():
-            for cell in cells:
-                known = self._store.meta(f"engine:{cell.id}") or {"gpu_uuids": {}}
-                # A resumed run may be on another GPU of the same kind.
-                uuids = {str(self._store.session): list(engine.gpu_uuids)}
-                self._store.set_meta(
-                    f"engine:{cell.id}",
-                    {
-                        "latency_basis": engine.latency_basis,
-                        "gpu_uuids": known["gpu_uuids"] | uuids,
-                        "versions": dict(engine.versions),
-                    },
-                )
 
     async def _run_pass(
         self, cell: Cell, number: int, engine: OpenEngine, committing: "asyncio.Task[None]"

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from costbench.doctor import Finding, can_run, diagnose, examine
 from costbench.hardware import probe_machine
+from costbench.interfaces import Served
 from costbench.plan import Cell, Plan
 from costbench.prices import headline, load_prices
 from costbench.printable import clean
@@ -24,8 +25,16 @@ _STYLES = {"works": "", "untried": "dim", "absent": "yellow", "broken": "red"}
 
 
 def print_plan(plan: Plan, *, err: bool) -> None:
-    """Per group: cells, attempts, tokens at most, and what it may take; then what is skipped and why."""
+    """Per group: cells, attempts, tokens at most and what they may take; then what is skipped, and why."""
     console = Console(stderr=err)
+    console.print(_groups(plan))
+    for line in (*_protocol_lines(plan), *_terms(plan)):
+        console.print(line, soft_wrap=True, highlight=False)
+    for skipped in plan.skipped:
+        console.print(f"skipped {_safe(skipped.group)}: {_safe(skipped.reason)}", soft_wrap=True)
+
+
+def _groups(plan: Plan) -> Table:
     table = Table(title=f"{plan.suite.name} on {_safe(plan.machine.label)}", title_justify="left")
     table.add_column("group", overflow="fold")
     for column in ("cells", "attempts", "tokens at most", "minutes", "USD", "download GB"):
@@ -37,11 +46,17 @@ def print_plan(plan: Plan, *, err: bool) -> None:
             table.add_row(*_estimate(plan, cells))
         elif group.name in elsewhere:
             table.add_row(*_elsewhere(plan, elsewhere[group.name]), style="dim")
-    console.print(table)
-    for line in _protocol_lines(plan):
-        console.print(line, soft_wrap=True, highlight=False)
-    for skipped in plan.skipped:
-        console.print(f"skipped {_safe(skipped.group)}: {_safe(skipped.reason)}", soft_wrap=True)
+    return table
+
+
+def _terms(plan: Plan) -> list[str]:
+    """What servers that others run have seen said of them."""
+    return [
+        f"{_safe(group.name)}: {_safe(term)}"
+        for group in plan.suite.groups
+        if isinstance(group.engine, Served)
+        for term in group.engine.terms()
+    ]
 
 
 def _protocol_lines(plan: Plan) -> list[str]:
@@ -190,6 +205,12 @@ class RunScreen:
             f"[{self._finished}/{self._cells}] {clean(cell.id)}: {shown}",
             highlight=False,
             markup=False,
+        )
+
+    def to_retry(self, attempts: int) -> None:
+        """Attempts failed that may not the next time."""
+        self._console.print(
+            f"{attempts} attempts ended in errors that may be gone: run again to retry them"
         )
 
     def failed(self, group: str, reason: str) -> None:

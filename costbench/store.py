@@ -3,58 +3,31 @@
 import json
 import sqlite3
 import time
-from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from costbench.attempts import Attempt, Call, add_attempt
 from costbench.errors import StoreError
 from costbench.metering.sampler import Fault, Reading
 from costbench.metering.trace import chunks_of
 from costbench.run_folder import (
     DATABASE,
     ENVIRONMENT,
+    LATER,
     SCHEMA_VERSION,
     connect,
+    create,
     drafted,
     locked,
     unreadable,
     write_text,
 )
-from costbench.types import Completion, Grade, MeterFacts, Phase, Problem, Solution
+from costbench.types import Grade, MeterFacts, Phase, Problem
 
-
-@dataclass(frozen=True)
-class Call:
-    """One call of an attempt, as the engine answered it."""
-
-    completion: Completion
-    injected_tokens: int | None
-    """Tokens of injected text that this call sent for the first time."""
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """One try at one problem: a solution, or the error that ended it.
-
-    Times that an imported file does not have are NaN, here and in its calls, and null when stored.
-    """
-
-    cell: str
-    problem: str
-    pass_number: int
-    seed: int
-    started_s: float
-    finished_s: float
-    calls: Sequence[Call]
-    solution: Solution | None
-    error: str | None = None
-    usd: float | None = None
-    """What an imported file says it cost; what is measured here is priced when it is reported."""
-    round_number: int = 0
-    """Above 0 where a pass was too short for its window and its problems came again."""
+__all__ = ["Attempt", "Call", "PlannedCell", "Store"]
 
 
 @dataclass(frozen=True)
@@ -111,6 +84,9 @@ class Store:
                     + ("read it with the version that wrote it" if older else "update costbench")
                 )
             store._held = held.pop_all()
+        if lock:
+            with store.transaction():
+                create(store.db, LATER)
         return store
 
     def __enter__(self) -> Self:
@@ -201,7 +177,7 @@ class Store:
         self._require_folder()
         with self.transaction():
             for attempt in attempts:
-                self._add_attempt(attempt)
+                add_attempt(self.db, self.session, attempt)
             self.db.executemany(
                 "INSERT INTO trace VALUES (?, ?, ?, ?, ?)",
                 [(self.session, *chunk) for chunk in chunks_of(readings)],
@@ -249,12 +225,24 @@ class Store:
             self.db.executemany("INSERT OR REPLACE INTO grades VALUES (?, ?, ?, ?, ?, ?)", rows)
 
     def done(self, cell: str, pass_number: int, round_number: int = 0) -> set[str]:
-        """Ids of the problems that this pass of a cell has an attempt at."""
+        """Ids of the problems that this pass of a cell has an attempt at.
+
+        One that failed in an earlier session, for a reason that may be gone, is still to do.
+        """
         rows = self.db.execute(
-            "SELECT problem FROM attempts WHERE cell = ? AND pass = ? AND round = ?",
-            (cell, pass_number, round_number),
+            "SELECT problem FROM attempts WHERE cell = ? AND pass = ? AND round = ?"
+            " AND NOT (session != ? AND round = 0 AND id IN (SELECT attempt FROM to_retry))",
+            (cell, pass_number, round_number, self.session),
         )
         return {problem for (problem,) in rows}
+
+    def to_retry(self, cells: Sequence[str]) -> int:
+        """How many planned attempts failed for a reason that may be gone another time."""
+        rows = self.db.execute(
+            "SELECT cell FROM attempts WHERE round = 0 AND id IN (SELECT attempt FROM to_retry)"
+        )
+        wanted = set(cells)
+        return sum(cell in wanted for (cell,) in rows)
 
     def _add_cell(self, ordinal: int, cell: PlannedCell) -> None:
         dataset = cell.spec["dataset_sha256"]
@@ -276,46 +264,3 @@ class Store:
                 if p.subject or p.options
             ],
         )
-
-    def _add_attempt(self, attempt: Attempt) -> None:
-        solution = attempt.solution
-        cursor = self.db.execute(
-            "INSERT INTO attempts"
-            " (cell, problem, pass, round, session, seed, started_s, finished_s, finished, error)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                attempt.cell, attempt.problem, attempt.pass_number, attempt.round_number,
-                self.session, attempt.seed,
-                attempt.started_s, attempt.finished_s, solution.finished if solution else None, attempt.error,
-            ),
-        )  # fmt: skip
-        key = cursor.lastrowid
-        self.db.executemany(
-            "INSERT INTO calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [_call_row(key, at, call) for at, call in enumerate(attempt.calls)],
-        )
-        self.db.executemany(
-            "INSERT INTO pieces VALUES (?, ?, ?, ?, ?, ?)",
-            [
-                (
-                    key,
-                    at,
-                    p.origin,
-                    p.text,
-                    p.tokens,
-                    None if p.token_ids is None else array("I", p.token_ids).tobytes(),
-                )
-                for at, p in enumerate(solution.pieces if solution else ())
-            ],
-        )
-        if attempt.usd is not None:
-            self.db.execute("INSERT INTO attempt_costs VALUES (?, ?)", (key, attempt.usd))
-
-
-def _call_row(attempt: int | None, ordinal: int, call: Call) -> tuple[Any, ...]:
-    done = call.completion
-    return (
-        attempt, ordinal, done.submitted_s, done.started_s, done.first_token_s, done.finished_s,
-        done.input_tokens, done.cached_tokens, done.output_tokens, done.reasoning_tokens,
-        call.injected_tokens, done.finish, done.batch_size,
-    )  # fmt: skip

@@ -80,6 +80,8 @@ class Model(Frozen):
     """False: it writes no thinking, so that all of its response is the answer."""
     unclosed: Literal["wrong", "graded"] = "wrong"
     """A response whose thinking never ends: it has no answer, or it is graded on all that is there."""
+    served_name: Annotated[str, Field(min_length=1)] | None = None
+    """What a server calls it, where that is not its path."""
 
 
 class Sampling(Frozen):
@@ -125,6 +127,24 @@ class Request(Frozen):
     """The policy ended thinking without the model's marker: what is sampled now is answer."""
 
 
+class Retry(Frozen):
+    """A try of a request that failed and was followed by another, or was the last."""
+
+    reason: str
+    """"http_429", "timeout", "dropped" …"""
+    message: str
+    submitted_s: float
+    failed_s: float
+    first_token_s: float | None = None
+    output_tokens: int | None = None
+    """Of what had been answered when it failed; None: nothing had."""
+    input_tokens: int | None = None
+    reasoning_tokens: int | None = None
+
+
+Counted = Literal["input_tokens", "output_tokens", "reasoning_tokens"]
+
+
 class Completion(Frozen):
     """What an engine sampled for one request, with its own monotonic times in seconds."""
 
@@ -146,6 +166,10 @@ class Completion(Frozen):
     finished_s: float
     batch_size: float | None = None
     """Rows answered together, on average over this one's steps."""
+    estimated: tuple[Counted, ...] = ()
+    """Counts that are not the server's: its text was counted with the model's tokenizer."""
+    retries: tuple[Retry, ...] = ()
+    """Tries before the one that was answered; `submitted_s` is that of the first."""
 
     @property
     def output_tokens(self) -> int | None:

@@ -83,7 +83,8 @@ def test_everything_is_tried_for_real(tmp_path: Path) -> None:
     done = doctor(tmp_path)
     assert done.returncode == 0
     lines = done.stdout.splitlines()
-    (engine,) = [line for line in lines if " engine " in line]
+    engine, server = sorted(line for line in lines if " engine " in line)[::-1]
+    assert server.startswith("untried engine   openai: needs settings of yours: base_url")
     assert engine.startswith("works")
     assert f"4 tokens of abacus-base (torch {torch.__version__}" in engine
     assert any(line.startswith("works   grader   math: math-2+math-verify-") for line in lines)

@@ -44,6 +44,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     (
         "costbench.runner",
         "costbench.pacing",
+        "costbench.serving",
         "costbench.attempting",
         "costbench.report",
         "costbench.gates",
@@ -51,11 +52,13 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "costbench.voting",
         "costbench.answer_classes",
         "costbench.records",
+        "costbench.call_doubts",
         "costbench.locations",
     ),
     (
         "costbench.plan",
         "costbench.identity",
+        "costbench.attempts",
         "costbench.store",
         "costbench.run_folder",
         "costbench.suite",
@@ -110,6 +113,7 @@ ONLY_IN = {
     "codecarbon": ("costbench.metering",),
     "genai_prices": ("costbench.prices",),
     "inspect_ai": ("costbench.imports",),
+    "openai": ("costbench.engines",),
     "pynvml": ("costbench.metering",),
 }
 

@@ -18,6 +18,7 @@ HEAVY = (
         "scipy",
     ),
     *("pebble", "jinja2", "safetensors", "trl", "vllm", "datasets", "genai_prices"),
+    *("openai", "aiohttp"),
 )
 
 # Of grading and reporting. Not jinja2: transformers itself loads it, for chat templates.
@@ -45,6 +46,7 @@ MEASURING = (
     "costbench.suite",
     "costbench.datasets.arithmetic",
     "costbench.datasets.jsonl",
+    "costbench.engines.openai",
     "costbench.graders.math",  # named in the suite, not used before the grading
     "costbench.metering.nvml",
     "costbench.policies.budget_forcing",

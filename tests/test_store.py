@@ -13,9 +13,12 @@ from typing import Any
 
 import pytest
 
+from costbench.attempts import Attempt
+from costbench.call_doubts import doubts_of
 from costbench.errors import StoreError
 from costbench.locations import Unfinished, find_run, new_run_folder, run_folders, unfinished_run
 from costbench.store import PlannedCell, Store
+from costbench.types import Retry
 
 IDENTITY = {"suite": "x", "versions": "y"}
 META = {"identity": IDENTITY, "suite": {"name": "math"}, "complete": False}
@@ -236,3 +239,48 @@ def test_a_damaged_database_is_a_sentence_wherever_it_is_noticed(tmp_path: Path)
 def test_a_run_can_be_named_by_its_database(tmp_path: Path) -> None:
     with Store.create(tmp_path / "run", META) as store:
         assert find_run(str(store.folder / "run.db"), tmp_path) == store.folder
+
+
+def _attempt(error: str | None, *, transient: bool = False) -> Attempt:
+    half = Retry(
+        reason="dropped", message="gone", submitted_s=1.0, failed_s=2.0, first_token_s=1.5,
+        input_tokens=7, output_tokens=3,
+    )  # fmt: skip
+    return Attempt(
+        cell="c", problem="p", pass_number=0, seed=1, started_s=1.0, finished_s=3.0, calls=(),
+        solution=None, error=error, transient=transient, retries=(half,),
+    )  # fmt: skip
+
+
+def test_an_error_that_may_pass_is_done_for_its_session_and_to_do_for_the_next(
+    tmp_path: Path,
+) -> None:
+    with Store.create(tmp_path / "run", META) as store:
+        store.begin_session({})
+        store.add_attempts([_attempt("busy", transient=True)], [])
+        assert store.done("c", 0) == {"p"}
+        assert store.to_retry(["c"]) == 1
+        store.begin_session({})
+        assert store.done("c", 0) == set()
+        store.add_attempts([_attempt("refused")], [])
+        assert store.done("c", 0) == {"p"}
+        assert store.to_retry(["c"]) == 0
+        aside = store.db.execute("SELECT session, error, output_tokens FROM retried").fetchall()
+        assert aside == [(1, "busy", 3)]
+        calls = store.db.execute("SELECT output_tokens, finish FROM calls").fetchall()
+        assert calls == [(3, "lost")]
+        told = store.db.execute("SELECT message FROM events WHERE kind = 'retry'").fetchall()
+        assert told == [("dropped: gone",)] * 2
+
+
+def test_an_older_run_gets_the_tables_that_it_lacks_when_it_goes_on(tmp_path: Path) -> None:
+    with Store.create(tmp_path / "run", META) as store:
+        for table in ("call_facts", "to_retry", "retried"):
+            store.db.execute(f"DROP TABLE {table}")
+    with Store.open(tmp_path / "run") as store:
+        assert doubts_of(store, "c") == ()
+    with Store.open(tmp_path / "run", lock=True) as store:
+        store.begin_session({})
+        store.add_attempts([_attempt("busy", transient=True)], [])
+        assert store.to_retry(["c"]) == 1
+        assert doubts_of(store, "c") == ("retried_requests",)

@@ -64,6 +64,21 @@ REASONS: Mapping[str, Reason] = {
     "below_resolution": Reason(
         "unavailable", "the window is shorter than the counter can resolve", "longer windows"
     ),
+    "remote_server": Reason(
+        "unavailable",
+        "a server on another machine did the work: its energy is not known here",
+        "measure where the server is",
+    ),
+    "server_not_named": Reason(
+        "unavailable",
+        "a server did the work, and nobody said that it is on this machine",
+        "`meters: {server_pid: …}`, and on a GPU `gpus: […]`",
+    ),
+    "server_gpus_not_named": Reason(
+        "unavailable",
+        "a server did the work, and nobody said on which GPUs",
+        "`meters: {server_pid: …, gpus: […]}`",
+    ),
     "energy_uncovered": Reason(
         "unavailable", "the meter did not cover every window: energy is not known"
     ),

@@ -47,6 +47,7 @@ class BudgetForcing(Component):
 
     budget_counts: ClassVar[str] = "thinking"
     closes_thinking: ClassVar[bool] = True
+    continues: ClassVar[bool] = True
     kind: Literal["budget_forcing"] = "budget_forcing"
     style: Literal["s1", "l1_eval"] = "s1"
     budget: Count

@@ -24,8 +24,9 @@ def by_book(
 
 
 def _cell(figures: CellFigures, machine: Machine, book: PriceBook) -> BookCell:
-    gpus = figures.priced.gpus
-    priced = PricedCell(figures.record, headline(book, machine, gpus), book, gpus, machine)
+    gpus, ours = figures.priced.gpus, figures.priced.machine is not None
+    tariff = headline(book, machine, gpus) if ours else None
+    priced = PricedCell(figures.record, tariff, book, gpus, machine if ours else None)
     return BookCell(
         cell=figures.record.id,
         usd_per_correct=_usd(figures, priced),

@@ -17,7 +17,7 @@ from costbench.report.cells import cell_report
 from costbench.report.comparisons import compare_cells
 from costbench.report.contract import CellReport, Report, SkippedGroup
 from costbench.report.cost_of_pass import costs_of_pass
-from costbench.report.cuts import gpu_uuids
+from costbench.report.cuts import REMOTE, gpu_uuids, unmetered
 from costbench.report.decision import decide
 from costbench.report.demand import serve
 from costbench.report.energy import WindowKind, protocol_of
@@ -149,6 +149,8 @@ def price_cell(
 ) -> PricedCell:
     """A cell with the price of the GPUs that it used, or of the machine."""
     machine, book = costs
+    if REMOTE in unmetered(run, record).values():
+        return PricedCell(record, None, book, 0)
     gpus = max(map(len, gpu_uuids(run, record).values()), default=0)
     return PricedCell(record, headline(book, machine, gpus), book, gpus, machine)
 

@@ -47,6 +47,13 @@ _OTHERS: Mapping[str, str] = {
     "calls of an attempt do not tell",
     "cached_tokens_unknown": "cached tokens have a price of their own, and the engine did not count them",
     "more_cached_than_read": "the engine counted more cached than read tokens",
+    "estimated_tokens": "the server gave no token counts: its texts were counted with the model's tokenizer",
+    "estimated_reasoning": "the server does not count thinking apart: it was counted with the model's "
+    "tokenizer",
+    "retried_requests": "requests failed and were sent again: their time counts in latencies, and the tokens "
+    "of answers that broke off as far as they were seen",
+    "top_k_not_sent": "the server takes no top_k: the suite's was not sent",
+    "remote_machine": "a server on another machine did the work: this machine's price does not pay for it",
     "assumed_grid": "carbon is energy at an assumed grid's yearly average; no PUE, nothing embodied",
 }
 """Doubts about anything but joules."""
@@ -122,7 +129,7 @@ def _rules_of_its_own(record: CellRecord) -> Iterator[str]:
 def caveats_of(record: CellRecord, energy: tuple[str, ...], *others: str) -> tuple[str, ...]:
     """All caveats of a cell, energy's first."""
     outcomes, attempts = record.columns["outcome"], max(1, record.attempts)
-    found = [*energy, *others, *_imported(record), *_rules_of_its_own(record)]
+    found = [*energy, *others, *record.doubts, *_imported(record), *_rules_of_its_own(record)]
     if np.isin(outcomes, (UNGRADED, ERROR)).sum() / attempts > _MANY_UNGRADED:
         found.append("many_ungraded")
     if (outcomes == TRUNCATED).sum() / attempts > _MANY_TRUNCATED:

@@ -27,6 +27,7 @@ class PricedCell:
     book: PriceBook | None
     gpus: int
     machine: Machine | None = None
+    """None: another did the work."""
 
     @property
     def gco2e_per_joule(self) -> float | None:

@@ -198,7 +198,9 @@ def money_reason(priced: PricedCell) -> str | None:
         return "no_imported_cost" if np.isnan(imported).any() else None
     if priced.tariff is not None:
         return None
-    return "no_price_book" if priced.book is None else "no_machine_price"
+    if priced.book is None:
+        return "no_price_book"
+    return "remote_machine" if priced.machine is None else "no_machine_price"
 
 
 def _grid_reason(priced: PricedCell) -> str | None:

@@ -21,6 +21,8 @@ Span = tuple[float, float]
 
 _STRONGEST_FIRST: tuple[Provenance, ...] = get_args(Provenance)
 _OTHER_PERIOD_S = 0.5
+REMOTE = "remote_server"
+"""Why a cell has neither the joules nor the price of this machine."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class Cutter:
     def __init__(self, run: RunRecord, record: CellRecord) -> None:
         self._run = run
         self._uuids = gpu_uuids(run, record)
+        self._unmetered = unmetered(run, record)
         chosen = run.meta["suite"].get("meters")
         self._gpus: Any = chosen.get("gpus", "engine") if isinstance(chosen, dict) else "engine"
 
@@ -79,7 +82,9 @@ class Cutter:
         """One window; `idle_w` is bare idle power by domain, to tell what is plausible."""
         meter = self._meter(session)
         if meter is None:
-            return Cut(session, span, {}, None, self._why_none(session), {})
+            unseen = self._unmetered.get(session)
+            why = (unseen,) if unseen else self._why_none(session)
+            return Cut(session, span, {}, None, why, {})
         if meter.scope == GPU_SCOPE and not self._run.imported:
             return self._cut_gpus(session, span, meter, idle_w or {})
         trace = self._run.traces[session]
@@ -103,6 +108,8 @@ class Cutter:
 
     def _meter(self, session: int) -> MeterFacts | None:
         """The one with the strongest provenance of those that can see what did the work."""
+        if self._unmetered.get(session):
+            return None
         meters = self._run.meters.get(session, ())
         if self._run.imported:  # a trace that was named beside the files
             return meters[0] if meters else None
@@ -173,6 +180,12 @@ def gpu_uuids(run: RunRecord, record: CellRecord) -> dict[int, tuple[str, ...]]:
     """The GPUs the cell's engine worked on, by session."""
     found = run.meta.get(f"engine:{record.id}", {}).get("gpu_uuids", {})
     return {int(session): tuple(uuids) for session, uuids in found.items()}
+
+
+def unmetered(run: RunRecord, record: CellRecord) -> dict[int, str]:
+    """Why no meter here saw what did the work, by session; only those where that is so."""
+    found = run.meta.get(f"engine:{record.id}", {}).get("unmetered", {})
+    return {int(session): code for session, code in found.items() if code}
 
 
 def weakest(provenances: Sequence[Provenance]) -> Provenance:

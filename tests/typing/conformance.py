@@ -3,10 +3,11 @@
 from costbench.datasets.arithmetic import Arithmetic
 from costbench.datasets.hub import Hub
 from costbench.datasets.jsonl import Jsonl
+from costbench.engines.openai import OpenaiEngine
 from costbench.engines.transformers import TransformersEngine
 from costbench.graders.exact import ExactGrader
 from costbench.graders.math import MathGrader
-from costbench.interfaces import Dataset, Engine, Grader, Meter, Normalizing, Policy
+from costbench.interfaces import Dataset, Engine, Grader, Meter, Normalizing, Policy, Served
 from costbench.metering.codecarbon import CodeCarbonMeter
 from costbench.metering.nvml import NvmlMeter
 from costbench.policies.budget_forcing import BudgetForcing
@@ -16,7 +17,8 @@ from costbench.policies.truncation import Truncation
 from costbench.policies.unconstrained import Unconstrained
 
 datasets: tuple[type[Dataset], ...] = (Arithmetic, Hub, Jsonl)
-engines: tuple[type[Engine], ...] = (TransformersEngine,)
+engines: tuple[type[Engine], ...] = (TransformersEngine, OpenaiEngine)
+served: tuple[type[Served], ...] = (OpenaiEngine,)
 policies: tuple[type[Policy], ...] = (
     Unconstrained,
     Truncation,

@@ -1,0 +1,27 @@
+"""What the calls of a cell leave in doubt: counts that are ours, requests that failed on the way."""
+
+from costbench.store import Store
+
+_KNOWS_CALL_FACTS = "SELECT 1 FROM sqlite_master WHERE name = 'call_facts'"
+_ESTIMATED = """
+SELECT DISTINCT f.estimated FROM call_facts f JOIN attempts a ON a.id = f.attempt
+WHERE a.cell = ? AND f.estimated IS NOT NULL AND f.lost IS NULL
+"""
+
+
+def doubts_of(store: Store, cell: str) -> tuple[str, ...]:
+    """Codes of `costbench.report.caveats`: what its engine said of itself, and what its calls show."""
+    found = list((store.meta(f"engine:{cell}") or {}).get("doubts", ()))
+    query = "SELECT 1 FROM events WHERE cell = ? AND kind = 'retry' LIMIT 1"
+    if store.db.execute(query, (cell,)).fetchone():
+        found.append("retried_requests")
+    if not store.db.execute(_KNOWS_CALL_FACTS).fetchone():
+        return tuple(found)
+    counts = {
+        name for (names,) in store.db.execute(_ESTIMATED, (cell,)) for name in names.split(",")
+    }
+    if counts & {"input_tokens", "output_tokens"}:
+        found.append("estimated_tokens")
+    elif counts:
+        found.append("estimated_reasoning")
+    return tuple(found)

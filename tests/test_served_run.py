@@ -1,0 +1,268 @@
+"""A run on a server: what it stores, what it says of energy, and how it goes on after faults."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("openai")
+pytest.importorskip("aiohttp")
+
+from engines.fault_server import FaultServer, Reply, Script
+
+from costbench.hardware import probe_machine
+from costbench.measuring import RunOptions, measure
+from costbench.plan import make_plan
+from costbench.report.contract import CellReport, Report
+from costbench.reporting import ReportOptions, make_report
+from costbench.runner import RunResult
+from costbench.screen import RunScreen, print_plan
+from costbench.store import Store
+from costbench.suite import load_suite
+
+KEY = "sk-planted-4711"
+SUITE = """
+name: served
+meters: {meters}
+prices: prices.yaml
+sampling: {{samples_per_problem: 1}}
+groups:
+  - name: g
+    engine: {{kind: openai, base_url: "{url}", api_key_env: A_TEST_KEY, {settings}
+      retries: {{at_most: 1, first_wait_s: 0.01}}}}
+    datasets: [{{kind: jsonl, path: problems.jsonl, grader: exact}}]
+    models: [{{name: m, path: {path}, thinks: {thinks}, role: baseline}}]
+    policies: {policies}
+    load: {{concurrency: 2}}
+"""
+PRICES = """
+date: 2026-11-20
+machines: [{match: "", per: machine, usd_per_hour: 1, provider: t, source: t, as_of: 2026-11-20}]
+"""
+RIGHT = Reply(words=("2",), usage={"prompt_tokens": 10, "completion_tokens": 4})
+
+
+class Runs:
+    """Runs of one suite in one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.results: list[RunResult] = []
+
+    def __call__(self, server: FaultServer, problems: int = 4, **changes: Any) -> Report:
+        lines = [{"id": str(at), "question": f"q {at}", "answer": "2"} for at in range(problems)]
+        (self.folder / "problems.jsonl").write_text("\n".join(map(json.dumps, lines)))
+        (self.folder / "prices.yaml").write_text(PRICES)
+        suite = self.folder / "suite.yaml"
+        keys = {
+            "url": server.url, "meters": "[codecarbon]", "settings": "", "path": "some-model",
+            "thinks": "false", "policies": "[{kind: truncation, budget: 20}]",
+        }  # fmt: skip
+        suite.write_text(SUITE.format(**(keys | changes)))
+        self.plan = make_plan(load_suite(suite), probe_machine())
+        found, result = measure(self.plan, RunOptions(self.folder / "runs"), RunScreen(self.plan))
+        self.results.append(result)
+        return make_report(found, ReportOptions())
+
+    @property
+    def folders(self) -> list[Path]:
+        return sorted((self.folder / "runs").iterdir())
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runs:
+    monkeypatch.setenv("A_TEST_KEY", KEY)
+    return Runs(tmp_path)
+
+
+def of_question(reply: Callable[[str], Reply]) -> Script:
+    """A script by the question's text; warming up and probes come too."""
+    return lambda _, __, body: reply(body["messages"][0]["content"].splitlines()[0])
+
+
+def cell_of(report: Report) -> CellReport:
+    (cell,) = report.cells
+    return cell
+
+
+def test_tokens_times_and_money_of_a_served_model_are_in_the_report(run: Runs) -> None:
+    with FaultServer(lambda *_: RIGHT) as server:
+        cell = cell_of(run(server))
+    assert (cell.correct, cell.errors) == (4, 0)
+    assert (cell.input_tokens.value, cell.output_tokens.value) == (10, 4)
+    assert cell.cached_tokens.value is None
+    assert cell.latency_s.basis == "client"
+    assert cell.ttft_s.p50 is not None
+    assert not {"estimated_tokens", "retried_requests"} & set(cell.caveats)
+
+
+def test_energy_is_ours_only_where_the_suite_says_whose_server_it_is(run: Runs) -> None:
+    with FaultServer(lambda *_: RIGHT) as server:
+        unnamed = cell_of(run(server, meters="auto"))
+        named = cell_of(run(server, meters=f"{{server_pid: {os.getpid()}}}"))
+    assert unnamed.joules_per_correct.value is None
+    assert unnamed.energy.reasons == ("server_not_named",)
+    assert unnamed.usd_per_correct.value is not None
+    if "server_gpus_not_named" not in named.energy.reasons:
+        assert named.joules_per_correct.value is not None
+
+
+def test_the_energy_and_money_of_a_remote_server_are_not_those_of_this_machine(
+    run: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from costbench.engines.openai import OpenaiEngine
+
+    monkeypatch.setattr(OpenaiEngine, "remote", True)
+    with FaultServer(lambda *_: RIGHT) as server:
+        cell = cell_of(run(server))
+    assert (cell.joules_per_correct.value, cell.joules_per_correct.reason) == (
+        None,
+        "remote_server",
+    )
+    assert (cell.usd_per_correct.value, cell.usd_per_correct.reason) == (None, "remote_machine")
+    assert cell.energy.provenance == "unavailable"
+    assert cell.tariffs == ()
+    assert cell.machine_seconds_per_correct.value is not None
+
+
+def test_an_attempt_that_failed_is_an_error_and_is_tried_again_when_the_run_is_resumed(
+    run: Runs,
+) -> None:
+    broken = True
+
+    def reply(question: str) -> Reply:
+        return Reply(status=500, error="oh") if broken and "q 1" in question else RIGHT
+
+    with FaultServer(of_question(reply)) as server:
+        first = cell_of(run(server))
+        assert (first.correct, first.wrong, first.errors) == (3, 0, 1)
+        assert first.accuracy.value == 1
+        assert not run.results[-1].complete
+        broken = False
+        second = cell_of(run(server))
+    assert len(run.folders) == 1
+    assert run.results[-1].complete
+    assert (second.correct, second.errors, second.attempts) == (4, 0, 4)
+    with Store.open(run.folders[0]) as store:
+        ((problem, error),) = store.db.execute("SELECT problem, error FROM retried").fetchall()
+    assert problem == "1"
+    assert "HTTP 500: oh; the request failed 2 times" in error
+
+
+def test_an_error_that_would_come_again_is_not_tried_again(run: Runs) -> None:
+    no = Reply(status=400, error={"error": {"message": "not this"}})
+    with FaultServer(of_question(lambda q: no if "q 1" in q else RIGHT)) as server:
+        cell = cell_of(run(server))
+    assert (cell.correct, cell.errors) == (3, 1)
+    assert run.results[-1].complete
+
+
+def test_retries_are_told_and_what_they_cost_is_counted(run: Runs) -> None:
+    seen: set[str] = set()
+
+    def reply(question: str) -> Reply:
+        if "q 1" in question and question not in seen:
+            seen.add(question)
+            return Reply(words=("2",) * 5, cut_after=3)
+        return RIGHT
+
+    with FaultServer(of_question(reply)) as server:
+        cell = cell_of(run(server, meters="none"))
+    if len(seen) == 1:  # the warm-up may have had the fault
+        with Store.open(run.folders[0]) as store:
+            rows = store.db.execute(
+                "SELECT message FROM events WHERE kind = 'retry' AND cell IS NOT NULL"
+            ).fetchall()
+            lost = store.db.execute(
+                "SELECT output_tokens FROM calls WHERE finish = 'lost'"
+            ).fetchall()
+        assert len(rows) == len(lost)
+        assert cell.output_tokens.value == (4 * 4 + 3 * len(lost)) / 4
+        assert ("retried_requests" in cell.caveats) == bool(lost)
+
+
+def test_a_server_that_dies_stops_the_run_which_goes_on_when_it_is_back(run: Runs) -> None:
+    answered = 0
+    server = FaultServer()
+
+    def reply(question: str) -> Reply:
+        nonlocal answered
+        answered += 1
+        if answered == 6:
+            server.die()
+        return RIGHT
+
+    server._script = of_question(reply)
+    with server:
+        first = run(server, problems=8)
+    result = run.results[-1]
+    assert not result.complete
+    ((group, reason),) = result.failed
+    assert group == "g"
+    assert "start the server and run again to resume" in reason
+    assert sum(cell.errors for cell in first.cells) == 0
+    again = FaultServer(lambda *_: RIGHT)
+    again.port = server.port
+    with again:
+        second = cell_of(run(again, problems=8))
+    assert len(run.folders) == 1
+    assert (second.correct, second.errors) == (8, 0)
+    assert second.attempts == 8
+
+
+def test_a_server_that_only_fails_stops_the_run(run: Runs) -> None:
+    with FaultServer(lambda *_: Reply(status=503, error="no")) as server:
+        run(server, problems=60)
+    assert "20 requests in a row failed" in run.results[-1].failed[0][1]
+
+
+def test_counts_of_ours_are_said_to_be_estimates(run: Runs) -> None:
+    silent = Reply(words=("2",), usage=None)
+    with FaultServer(lambda *_: silent) as server:
+        cell = cell_of(run(server, path='"embedded:abacus-base"'))
+        unknown = cell_of(run(server))
+    assert cell.output_tokens.value == 2  # the digit and the end of the turn
+    assert "estimated_tokens" in cell.caveats
+    assert unknown.output_tokens.value is None
+
+
+def test_a_policy_that_the_server_cannot_serve_is_refused_and_the_others_go_on(run: Runs) -> None:
+    policies = "[{kind: truncation, budget: 20}, {kind: budget_forcing, budget: 9}]"
+    with FaultServer(lambda *_: RIGHT) as server:
+        cell = cell_of(run(server, policies=policies, thinks="true"))
+    assert cell.policy == "truncation"
+    ((_, reason),) = run.results[-1].failed
+    assert reason.startswith("budget_forcing: engine openai at ")
+    assert "say `tokenizer:`" in reason
+
+
+def test_the_key_is_in_no_file_and_in_no_message(
+    run: Runs, capfd: pytest.CaptureFixture[str]
+) -> None:
+    told = Reply(status=400, error={"error": {"message": f"what is {KEY}?"}})
+    with FaultServer(of_question(lambda q: told if "q 1" in q else RIGHT)) as server:
+        report = run(server)
+        print_plan(run.plan, err=True)
+        assert server.requests[0][1]["authorization"] == f"Bearer {KEY}"
+    said = capfd.readouterr()
+    assert "key from A_TEST_KEY (set)" in said.err
+    written = b"".join(file.read_bytes() for file in run.folders[0].iterdir())
+    assert b"A_TEST_KEY" in written
+    for text in (said.out, said.err, report.model_dump_json(), written.decode(errors="replace")):
+        assert KEY not in text
+
+
+def test_a_plan_needs_no_server(
+    run: Runs, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with FaultServer(lambda *_: RIGHT) as server:
+        run(server)
+    monkeypatch.delenv("A_TEST_KEY")
+    capsys.readouterr()
+    plan = make_plan(load_suite(run.folder / "suite.yaml"), probe_machine())
+    print_plan(plan, err=False)
+    assert f"g: server {server.url}, key from A_TEST_KEY (not set)" in capsys.readouterr().out
+    assert len(plan.cells) == 1
