@@ -127,6 +127,14 @@ class Limited(Protocol):
         """Codes of `costbench.report.caveats` that hold for all it answers."""
 
 
+@runtime_checkable
+class Caching(Protocol):
+    """An open engine that keeps what it has read of prompts, so that the same prompt is cheaper next time."""
+
+    async def reset_prefix_cache(self) -> bool:
+        """Empty it while nothing is in flight; False where that cannot be done."""
+
+
 class OpenMeter(Protocol):
     """A meter that is measuring: a set of cumulative joule counters."""
 

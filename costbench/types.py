@@ -163,6 +163,10 @@ class Completion(Frozen):
     submitted_s: float
     started_s: float
     first_token_s: float | None = None
+    first_answer_token_s: float | None = None
+    """When the first token behind the thinking was here; None: the engine does not tell, or none came."""
+    inter_token_s: tuple[float, ...] | None = None
+    """Between what came one after another of a stream, tokens or chunks; None: it was not a stream."""
     finished_s: float
     batch_size: float | None = None
     """Rows answered together, on average over this one's steps."""
