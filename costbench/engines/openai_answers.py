@@ -127,7 +127,7 @@ class Answers:
             return ()
         if self._prompts is None:
             return None
-        return tuple(self._count(piece.text) for piece in request.written)
+        return self._prompts.written_tokens(request, self._model.thinking.open)
 
     def _count(self, text: str) -> int:
         return 1 if self._prompts is None else self._prompts.count(text)

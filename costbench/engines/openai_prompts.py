@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from costbench.engines.model_files import resolve_model
+from costbench.engines.rendering import thinking_begun, unopened
 from costbench.errors import EngineError, first_line
 from costbench.types import Message, Model, Request
 
@@ -20,18 +21,24 @@ class Prompts:
         self._settings = template_settings
         self.conversation = lru_cache(_KEPT)(self._conversation)
 
-    def written(self, request: Request) -> str:
-        """The conversation by the template, then everything already written."""
+    def written(self, request: Request, marker: str) -> str:
+        """The conversation by the template, then everything already written; `marker` opens thinking."""
+        conversation = self.conversation(request.messages)
         begun = "".join(piece.text for piece in request.written)
-        return self.conversation(request.messages) + begun
+        return conversation + unopened(conversation, begun, marker)
+
+    def written_tokens(self, request: Request, marker: str) -> tuple[int, ...]:
+        """Of each piece already written; the first is read together with the template before it."""
+        if not request.written:
+            return ()
+        conversation, first = self.conversation(request.messages), request.written[0].text
+        begun = conversation + unopened(conversation, first, marker)
+        rest = (self.count(piece.text) for piece in request.written[1:])
+        return (len(self._ids(begun)) - len(self._ids(conversation)), *rest)
 
     def thinking_begun(self, request: Request, marker: str) -> str | None:
-        """What of the thinking the template itself writes behind the marker, so that the model does not.
-
-        None where it leaves the marker to the model.
-        """
-        before, found, begun = self.conversation(request.messages).rpartition(marker)
-        return begun if found and before and not begun.strip() else None
+        """What of the thinking the template itself writes; None where it leaves the marker to the model."""
+        return thinking_begun(self.conversation(request.messages), marker)
 
     def count(self, text: str) -> int:
         """Tokens of a text that stands somewhere within a response."""

@@ -75,8 +75,9 @@ class Server:
             raise RequestError(self.cannot_continue)
         prompts, prompt, begun = self.continuing.prompts, None, None
         if prompts is not None:
-            prompt = prompts.written(request)
-            begun = prompts.thinking_begun(request, self._model.thinking.open)
+            marker = self._model.thinking.open
+            prompt = prompts.written(request, marker)
+            begun = prompts.thinking_begun(request, marker)
         sent = Sent(
             request,
             prompt,

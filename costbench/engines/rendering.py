@@ -33,9 +33,10 @@ class Renderer:
     ) -> None:
         """`more_ends` are ends of turn that the model's own generation settings name."""
         self._tokenizer = tokenizer
+        self._open = thinking.open if thinking else ""
         self._close = thinking.close if thinking else ""
         self._close_ids = self._encode(self._close)
-        self._prompts: dict[str, list[int]] = {}
+        self._prompts: dict[str, _Prompt] = {}
         self.end_ids = frozenset((*_ids(tokenizer.eos_token_id), *_ids(more_ends)))
         self.pad_id = int(
             tokenizer.pad_token_id if tokenizer.pad_token_id is not None else min(self.end_ids)
@@ -43,14 +44,11 @@ class Renderer:
 
     def render(self, request: Request) -> Rendered:
         """The request as ids; the conversation part is kept, since every sample has the same."""
-        written = [
-            list(piece.token_ids) if piece.token_ids is not None else list(self._encode(piece.text))
-            for piece in request.written
-        ]
+        conversation, written = self._all_ids(request)
         text = "".join(piece.text for piece in request.written)
         return Rendered(
-            prompt_ids=self._conversation(request) + [token for ids in written for token in ids],
-            written_tokens=tuple(len(ids) for ids in written),
+            prompt_ids=[*conversation, *(token for ids in written for token in ids)],
+            written_tokens=tuple(map(len, written)),
             stop_ids=tuple(self._encode(marker) for marker in request.stop),
             thinking_closed=self._close in text,  # "" where there is none to close
         )
@@ -71,7 +69,20 @@ class Renderer:
                 return end
         return len(row.tokens)
 
-    def _conversation(self, request: Request) -> list[int]:
+    def _all_ids(self, request: Request) -> tuple[list[int], list[list[int]]]:
+        """Of the conversation, and of each piece already written.
+
+        Text that follows the template directly is read together with it, as a server reads it: two line
+        breaks that meet there are one token to some models.
+        """
+        prompt, written = self._conversation(request), request.written
+        ids = [list(piece.token_ids or self._encode(piece.text)) for piece in written]
+        if not written or written[0].token_ids is not None:
+            return prompt.ids, ids
+        whole = self._encode(prompt.text + unopened(prompt.text, written[0].text, self._open))
+        return list(whole[: len(prompt.ids)]), [list(whole[len(prompt.ids) :]), *ids[1:]]
+
+    def _conversation(self, request: Request) -> "_Prompt":
         key = "\0".join(f"{message.role}\0{message.content}" for message in request.messages)
         if key not in self._prompts:
             text = self._tokenizer.apply_chat_template(
@@ -79,7 +90,7 @@ class Renderer:
                 add_generation_prompt=True,
                 tokenize=False,
             )
-            self._prompts[key] = list(self._encode(text))
+            self._prompts[key] = _Prompt(text, list(self._encode(text)))
         return self._prompts[key]
 
     def _encode(self, text: str) -> tuple[int, ...]:
@@ -93,6 +104,29 @@ class Renderer:
             token_ids=tuple(ids),
             tokens=len(ids),
         )
+
+
+@dataclass(frozen=True)
+class _Prompt:
+    text: str
+    ids: list[int]
+
+
+def thinking_begun(conversation: str, marker: str) -> str | None:
+    """What of the thinking the chat template itself writes behind the marker, so that the model does not.
+
+    None where it leaves the marker to the model.
+    """
+    before, found, begun = conversation.rpartition(marker)
+    return begun if found and before and not begun.strip() else None
+
+
+def unopened(conversation: str, written: str, marker: str) -> str:
+    """What is written behind a conversation, less an opening marker that its template ends with already."""
+    begun = thinking_begun(conversation, marker) if marker else None
+    if begun is None or not written.startswith(marker):
+        return written
+    return written.removeprefix(marker).removeprefix(begun)
 
 
 def rendered_here(model: Model, messages: tuple[Message, ...]) -> str | None:

@@ -28,6 +28,7 @@ from costbench.graders.exact import ExactGrader
 from costbench.interfaces import Engine, Limited, Policy
 from costbench.plan import Cell
 from costbench.policies.budget_forcing import BudgetForcing
+from costbench.policies.no_thinking import NoThinking
 from costbench.policies.truncation import Truncation
 from costbench.policies.unconstrained import Unconstrained
 from costbench.types import Model, Sampling
@@ -94,6 +95,7 @@ def counts(done: Attempt, name: str) -> int:
         BudgetForcing(budget=24, answer_tokens=16),
         BudgetForcing(budget=200, waits=1, answer_tokens=32),
         BudgetForcing(budget=60, style="l1_eval"),
+        NoThinking(max_tokens=100),
     ],
     ids=lambda policy: f"{policy.kind}-{policy.token_limit()}",
 )

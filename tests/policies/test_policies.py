@@ -9,6 +9,7 @@ from costbench.datasets.arithmetic import Arithmetic
 from costbench.engines.transformers import TransformersEngine
 from costbench.interfaces import OpenEngine, Policy
 from costbench.policies.budget_forcing import BudgetForcing
+from costbench.policies.no_thinking import NoThinking
 from costbench.policies.truncation import Truncation
 from costbench.policies.unconstrained import Unconstrained
 from costbench.types import Completion, Model, Problem, Request, Sampling, Solution
@@ -166,3 +167,13 @@ def test_a_prompt_beyond_the_context_fails_that_request_only() -> None:
         assert (await engine.generate(asking(PROBLEMS[0].prompt))).output_tokens
 
     with_engine(job)
+
+
+@pytest.mark.parametrize("thought", ["", "Okay, I think I have finished thinking."])
+def test_without_thinking_the_answer_is_all_that_is_sampled(thought: str) -> None:
+    for solution, calls in solve_all(NoThinking(thought=thought, max_tokens=60)):
+        ((_, done),) = calls
+        assert solution.text.startswith(f"<think>\n{thought}\n</think>\n\n")
+        assert [piece.origin for piece in solution.pieces] == ["injected", "sampled"]
+        assert done.reasoning_tokens == 0
+        assert "\\boxed{" in solution.pieces[1].text
