@@ -19,7 +19,7 @@ from costbench.metering.sampler import Fault, Reading, Sampler
 from costbench.metering.select import is_local_rank_zero, meters_for
 from costbench.pacing import Pacing
 from costbench.plan import Cell, Plan
-from costbench.serving import note_engine, within_reach
+from costbench.serving import forget_prompts, note_engine, note_questions_again, within_reach
 from costbench.store import Store
 from costbench.suite import Limits
 from costbench.types import Problem
@@ -237,7 +237,7 @@ class _Session:
     async def _run_pass(
         self, cell: Cell, number: int, engine: OpenEngine, committing: "asyncio.Task[None]"
     ) -> None:
-        todo = self._rounds(cell, number)
+        todo = self._rounds(cell, number, engine)
 
         async def work() -> None:
             for turn, problem in todo:
@@ -247,6 +247,7 @@ class _Session:
                 self._done.append(done)  # looked up only now: a commit replaces the list
                 self._outcomes[done.error is None] += 1
 
+        await forget_prompts(self._store, cell, engine)
         with self._store.window(cell.id, number, "whole"):
             workers = [asyncio.create_task(work()) for _ in range(cell.concurrency)]
             try:
@@ -259,7 +260,9 @@ class _Session:
         if not self.stopped_by and number == cell.sampling.samples_per_problem - 1:
             self._observer.finished(cell, self._grade(cell))
 
-    def _rounds(self, cell: Cell, number: int) -> Iterator[tuple[Turn, Problem]]:
+    def _rounds(
+        self, cell: Cell, number: int, engine: OpenEngine
+    ) -> Iterator[tuple[Turn, Problem]]:
         """The pass's problems, all of them again as long as its window is too short."""
         began_s, round_number, self._outcomes = time.monotonic(), 0, Counter()
         while True:
@@ -269,6 +272,8 @@ class _Session:
             nothing_works = self._outcomes[False] and not self._outcomes[True]
             if nothing_works or time.monotonic() - began_s >= self._pacing.window_s:
                 return
+            if round_number == 1:
+                note_questions_again(self._store, cell, engine)
 
     def _limit_reached(self) -> bool:
         self.stopped_by = self.stopped_by or self._allowance.reached()

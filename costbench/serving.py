@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from costbench.interfaces import Engine, Limited, OpenEngine, Served
+from costbench.interfaces import Caching, Engine, Limited, OpenEngine, Served
 from costbench.plan import Cell
 from costbench.store import Store
 from costbench.suite import Meters
@@ -61,6 +61,21 @@ def note_engine(
                     "doubts": list(opened.doubts) if isinstance(opened, Limited) else [],
                 },
             )
+
+
+async def forget_prompts(store: Store, cell: Cell, engine: OpenEngine) -> None:
+    """Empty the engine's prefix cache before a pass; kept as an event where that cannot be done.
+
+    Cells ask the same questions, and so does every pass of one: with a warm cache the later ones are cheaper.
+    """
+    if isinstance(engine, Caching) and not await engine.reset_prefix_cache():
+        store.add_event("cache", "the prefix cache could not be emptied before a pass", cell.id)
+
+
+def note_questions_again(store: Store, cell: Cell, engine: OpenEngine) -> None:
+    """A window that is longer than its pass asks its questions again, which an engine may have cached."""
+    if isinstance(engine, Caching):
+        store.add_event("cache", "a pass asked its questions again to fill its window", cell.id)
 
 
 def within_reach(cells: Sequence[Cell], opened: OpenEngine) -> tuple[list[Cell], str | None]:

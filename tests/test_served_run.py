@@ -266,3 +266,64 @@ def test_a_plan_needs_no_server(
     print_plan(plan, err=False)
     assert f"g: server {server.url}, key from A_TEST_KEY (not set)" in capsys.readouterr().out
     assert len(plan.cells) == 1
+
+
+def with_cached(tokens: int | None) -> Reply:
+    details = {} if tokens is None else {"prompt_tokens_details": {"cached_tokens": tokens}}
+    return Reply(words=("2",), usage={"prompt_tokens": 10, "completion_tokens": 4} | details)
+
+
+@pytest.mark.parametrize(
+    ("cached", "warm"), [(None, True), (6, True), (0, False)], ids=["untold", "some", "none"]
+)
+def test_a_cache_that_cannot_be_emptied_is_told_unless_nothing_was_cached(
+    cached: int | None, warm: bool, run: Runs
+) -> None:
+    with FaultServer(lambda *_: with_cached(cached)) as server:
+        cell = cell_of(run(server))
+    assert ("warm_cache" in cell.caveats) is warm
+    assert cell.cache_hit_rate == (None if cached is None else cached / 10)
+    assert [path.split()[0] for path in server.resets] == ["/reset_prefix_cache", "/flush_cache"]
+
+
+@pytest.mark.parametrize("way", ["/reset_prefix_cache", "/flush_cache"])
+def test_the_cache_is_emptied_after_warming_up_and_before_every_pass(way: str, run: Runs) -> None:
+    policies = "[{kind: truncation, budget: [20, 30]}]"
+    with FaultServer(lambda *_: with_cached(4)) as server:
+        server.cache_ways[way] = [(200, '{"success": true}')]
+        report = run(server, policies=policies)
+    emptied = [int(path.split()[1]) for path in server.resets if path.startswith(way)]
+    assert emptied[1] - emptied[0] == 4  # the first cell's problems
+    assert emptied[0] == len(server.requests) - 8 > 0
+    assert not any("warm_cache" in cell.caveats for cell in report.cells)
+
+
+def test_a_cache_that_is_held_for_a_moment_is_emptied_a_moment_later(run: Runs) -> None:
+    with FaultServer(lambda *_: with_cached(4)) as server:
+        server.cache_ways["/reset_prefix_cache"] = [
+            (200, '{"success": false}'),
+            (503, ""),
+            (200, "null"),
+        ]
+        cell = cell_of(run(server))
+    assert len(server.resets) == 3
+    assert "warm_cache" not in cell.caveats
+
+
+def test_a_server_that_must_not_be_asked_is_not_asked(run: Runs) -> None:
+    with FaultServer(lambda *_: with_cached(4)) as server:
+        cell = cell_of(run(server, settings="reset_prefix_cache: never,"))
+    assert server.resets == []
+    assert "warm_cache" in cell.caveats
+
+
+def test_questions_that_are_asked_again_to_fill_a_window_may_be_cached(run: Runs) -> None:
+    protocol = (
+        "{kind: standard, window_s: 0.3, warmup_s: 0, warmup_batches: 1, warmup_at_most_s: 0.1,"
+        " idle_bare_s: 0, idle_context_s: 0, cooldown_s: 0, passes: 1}"
+    )
+    with FaultServer(lambda *_: with_cached(4)) as server:
+        server.cache_ways["/reset_prefix_cache"] = [(200, "")]
+        cell = cell_of(run(server, meters=f"[codecarbon]\nprotocol: {protocol}"))
+    assert len(server.requests) > 8
+    assert "warm_cache" in cell.caveats

@@ -60,6 +60,8 @@ class OpenaiEngine(Component):
     stream: bool = True
     top_k: Literal["auto", "never"] = "auto"
     """Whether to send it: to servers that take it, or to none."""
+    reset_prefix_cache: Literal["auto", "never"] = "auto"
+    """Whether to ask the server to forget prompts before every pass of a cell."""
     request_timeout_s: Annotated[float, Field(gt=0)] = 600.0
     retries: Retries = Retries()
     requests_per_second: Annotated[float, Field(gt=0)] | None = None
@@ -131,6 +133,7 @@ class OpenaiEngine(Component):
     async def open(self, model: Model, concurrency: int) -> AsyncIterator[OpenEngine]:
         """Ask the server a few small questions; raises EngineError that says what is missing."""
         _require_library()
+        from costbench.engines.openai_cache import PrefixCache
         from costbench.engines.openai_probe import examine
         from costbench.engines.openai_prompts import read_prompts
         from costbench.engines.openai_requests import Form, Takes
@@ -162,6 +165,7 @@ class OpenaiEngine(Component):
             )
             server = Server(wire, form, Pace(self.requests_per_second), few, model)
             server.versions = {"openai": importlib.metadata.version("openai")}
+            server.cache = PrefixCache(wire, wanted=self.reset_prefix_cache == "auto")
             await examine(server, model, prompts, wanted=wanted)
             server.retries = self.retries
             yield server

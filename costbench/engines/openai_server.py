@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from costbench.engines.openai_answers import Answers, Sent
+from costbench.engines.openai_cache import PrefixCache
 from costbench.engines.openai_faults import OverflowingError, Passing, Retries, Unreachable
 from costbench.engines.openai_hearing import Heard
 from costbench.engines.openai_prompts import Prompts
@@ -46,6 +47,7 @@ class Server:
         self.continuing = Continuing(None)
         self.doubts: tuple[str, ...] = ()
         self.versions: dict[str, str] = {}
+        self.cache = PrefixCache(wire, wanted=False)
 
     @property
     def place(self) -> str:
@@ -64,6 +66,10 @@ class Server:
     @property
     def _answers(self) -> Answers:
         return Answers(self._model, self.continuing.prompts)
+
+    async def reset_prefix_cache(self) -> bool:
+        """Empty the server's prefix cache; False where it has no way for that."""
+        return await self.cache.reset()
 
     async def generate(self, request: Request) -> Completion:
         """Send it as often as it takes.

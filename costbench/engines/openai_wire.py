@@ -82,6 +82,23 @@ class Wire:
                 if heard.marker is not None:
                     return  # the server sees that nobody listens any more
 
+    async def post(self, way: str) -> tuple[int, str]:
+        """Something beside OpenAI's interface, at the server's root: HTTP's status and what it says.
+
+        Raises Passing where there is no answer.
+        """
+        import httpx2
+        import openai
+
+        root = self.address.base_url.removesuffix("/v1")
+        try:
+            answer = await self._client.post(f"{root}/{way}", cast_to=httpx2.Response)
+        except openai.APIStatusError as error:
+            return error.status_code, ""
+        except openai.APIConnectionError as error:
+            raise self._fault(error) or error from None
+        return answer.status_code, answer.text
+
     def _fault(self, error: Exception) -> Exception | None:
         """What a library's error means; None for what is no fault of the server's."""
         import aiohttp

@@ -22,7 +22,7 @@ from costbench.gates.language import (
 from costbench.report.contract import E
 
 _ENDS = ("", ".low", ".high")
-_SHARES = {"accuracy", "violation_rate", "probability"}
+_SHARES = {"accuracy", "violation_rate", "probability", "cache_hit_rate"}
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,8 @@ _OTHERS: Mapping[str, str] = {
     "tokenizer",
     "retried_requests": "requests failed and were sent again: their time counts in latencies, and the tokens "
     "of answers that broke off as far as they were seen",
+    "warm_cache": "prompts that had been asked before may have been in a prefix cache, which was not emptied "
+    "for every pass: reading them was cheaper than new ones are",
     "top_k_not_sent": "the server takes no top_k: the suite's was not sent",
     "remote_machine": "a server on another machine did the work: this machine's price does not pay for it",
     "assumed_grid": "carbon is energy at an assumed grid's yearly average; no PUE, nothing embodied",

@@ -84,6 +84,9 @@ def cell_report(
         tokens_per_attempt=to_e(figures.mean(figures.written_tokens)),
         input_tokens=to_e(figures.mean(figures.tokens("input_tokens"))),
         cached_tokens=to_e(figures.mean(figures.tokens("cached_tokens"))),
+        cache_hit_rate=_over(
+            _sum(figures.tokens("cached_tokens")), _sum(figures.tokens("input_tokens"))
+        ),
         latency_s=Spread(**percentiles(record.columns["latency_s"]), basis=figures.basis),
         ttft_s=Spread(**percentiles(record.columns["ttft_s"]), basis=figures.basis),
         tokens_per_second=_over(_sum(output), duration_s),
@@ -187,8 +190,8 @@ def _sum(values: Floats) -> float | None:
     return None if np.isnan(values).any() else float(values.sum())
 
 
-def _over(value: float | None, by: float) -> float | None:
-    return None if value is None or by <= 0 else value / by
+def _over(value: float | None, by: float | None) -> float | None:
+    return None if value is None or by is None or by <= 0 else value / by
 
 
 def money_reason(priced: PricedCell) -> str | None:

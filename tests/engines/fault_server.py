@@ -49,6 +49,10 @@ class FaultServer:
         self._probe = probe or (lambda number, path, body: Reply(words=("1",)))
         self.requests: list[tuple[str, dict[str, str], dict[str, Any]]] = []
         self.probes: list[tuple[str, dict[str, str], dict[str, Any]]] = []
+        self.cache_ways: dict[str, list[tuple[int, str]]] = {}
+        """Answers by path of those that are there; the last one for ever."""
+        self.resets: list[str] = []
+        """Paths that were asked to empty a cache, and how many requests had come before: "/flush_cache 3"."""
         self._ready = threading.Event()
         self._loop = asyncio.new_event_loop()
         self._writers: set[asyncio.StreamWriter] = set()
@@ -109,6 +113,13 @@ class FaultServer:
         headers = {k.lower(): v.strip() for k, _, v in (line.partition(":") for line in lines)}
         body = json.loads(await reader.readexactly(int(headers.get("content-length", 0))) or b"{}")
         path = first.split()[1].removeprefix("/v1")
+        if path in {"/reset_prefix_cache", "/flush_cache"}:
+            self.resets.append(f"{path} {len(self.requests)}")
+            answers = self.cache_ways.get(path, [(404, "")])
+            status, said = answers.pop(0) if len(answers) > 1 else answers[0]
+            _head(writer, status, {}, said.encode())
+            await writer.drain()
+            return True
         probing = PROBE in json.dumps(body)
         heard = self.probes if probing else self.requests
         heard.append((path, headers, body))

@@ -143,6 +143,8 @@ class CellReport(Facts):
     """Sampled and injected."""
     input_tokens: E
     cached_tokens: E
+    cache_hit_rate: float | None = None
+    """Of all tokens sent, the share that a prefix cache had; None: the engine does not tell."""
     latency_s: Spread
     ttft_s: Spread
     tokens_per_second: float | None
