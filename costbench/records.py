@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from costbench.answer_classes import answer_codes
-from costbench.call_doubts import doubts_of
+from costbench.doubts import doubts_of
 from costbench.interfaces import Grader
 from costbench.metering.trace import Trace, trace_of
 from costbench.metering.window_energy import LOST
@@ -93,7 +93,7 @@ class CellRecord:
     events: tuple[str, ...] = ()
     """Codes of what went wrong around its passes."""
     doubts: tuple[str, ...] = ()
-    """Codes of what is not known, or not so well, of its calls."""
+    """Codes of what is not known, or not so well, of its calls and grades."""
 
     @property
     def imported(self) -> bool:
@@ -262,7 +262,7 @@ def _cell(
                 "SELECT DISTINCT code FROM events WHERE cell = ? AND code IS NOT NULL", (cell,)
             )
         ),
-        doubts=doubts_of(store, cell),
+        doubts=doubts_of(store, cell, grader),
     )
 
 

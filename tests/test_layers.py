@@ -52,7 +52,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "costbench.voting",
         "costbench.answer_classes",
         "costbench.records",
-        "costbench.call_doubts",
+        "costbench.doubts",
         "costbench.locations",
     ),
     (

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from costbench.attempts import Attempt
-from costbench.call_doubts import doubts_of
+from costbench.doubts import doubts_of
 from costbench.errors import StoreError
 from costbench.locations import Unfinished, find_run, new_run_folder, run_folders, unfinished_run
 from costbench.store import PlannedCell, Store

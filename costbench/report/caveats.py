@@ -16,6 +16,8 @@ FEW_PROBLEMS, FEW_CORRECT = 30, 10
 
 _OTHERS: Mapping[str, str] = {
     "many_ungraded": "more than 1 % of the attempts have no grade or ended in an error",
+    "many_unclosed": "more than 10 % of the responses ended within their thinking, and are wrong for it: is "
+    "`thinking.close` in the suite how this model marks its end?",
     "many_truncated": "more than 10 % of the responses were cut before a final answer",
     "graded_unclosed": "responses whose thinking never ended are graded on all of their text, not counted as "
     "wrong (`unclosed: graded`)",
