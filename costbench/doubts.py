@@ -1,4 +1,4 @@
-"""What is in doubt of a cell, as far as its calls and grades show it."""
+"""What is in doubt of a cell's calls: counts that are ours, requests that failed, caches that were warm."""
 
 from costbench.store import Store
 
@@ -11,23 +11,10 @@ _CACHED = """
 SELECT 1 FROM calls c JOIN attempts a ON a.id = c.attempt
 WHERE a.cell = ? AND (c.cached_tokens > 0 OR c.cached_tokens IS NULL) LIMIT 1
 """
-_UNCLOSED = """
-SELECT TOTAL(g.reason = 'thinking_never_closed' AND a.finished) > :share * COUNT(*)
-FROM attempts a LEFT JOIN grades g ON g.attempt = a.id AND g.grader = :grader AND g.version = :version
-WHERE a.cell = :cell
-"""
-_MANY = 0.1
 
 
-def doubts_of(store: Store, cell: str, grader: tuple[str, str]) -> tuple[str, ...]:
-    """Codes of `costbench.report.caveats`; `grader` and version are those whose grades count."""
-    named = {"cell": cell, "grader": grader[0], "version": grader[1], "share": _MANY}
-    (unclosed,) = store.db.execute(_UNCLOSED, named).fetchone()
-    return (*_of_calls(store, cell), *(["many_unclosed"] if unclosed else []))
-
-
-def _of_calls(store: Store, cell: str) -> tuple[str, ...]:
-    """What its engine said of itself, counts that are ours, requests that failed, caches that were warm."""
+def doubts_of(store: Store, cell: str) -> tuple[str, ...]:
+    """Codes of `costbench.report.caveats`: what its engine said of itself, and what its calls show."""
     found = list((store.meta(f"engine:{cell}") or {}).get("doubts", ()))
     kinds = {
         kind

@@ -30,7 +30,7 @@ TOKEN_COLUMNS = (
 )  # fmt: skip
 _COLUMNS = (
     "problem", "sample", "round", "session", "outcome", *TOKEN_COLUMNS, "latency_s", "ttft_s",
-    "batch_size", "started_s", "first_token_s", "finished_s",
+    "batch_size", "started_s", "first_token_s", "finished_s", "unclosed",
 )  # fmt: skip
 
 _ATTEMPTS = """
@@ -43,7 +43,8 @@ SELECT p.ordinal, a.pass, a.round, a.session,
     MAX(c.finished_s) - MIN(c.submitted_s),
     MIN(CASE WHEN c.ordinal = 0 THEN c.first_token_s - c.submitted_s END),
     SUM(1.0 * c.batch_size * c.output_tokens) / NULLIF(SUM(c.output_tokens), 0),
-    a.started_s, MIN(CASE WHEN c.ordinal = 0 THEN c.first_token_s END), a.finished_s{answer}
+    a.started_s, MIN(CASE WHEN c.ordinal = 0 THEN c.first_token_s END), a.finished_s,
+    a.finished AND g.reason IS 'thinking_never_closed'{answer}
 FROM attempts a
 JOIN problems p ON p.dataset = :dataset AND p.id = a.problem
 LEFT JOIN calls c ON c.attempt = a.id
@@ -93,7 +94,7 @@ class CellRecord:
     events: tuple[str, ...] = ()
     """Codes of what went wrong around its passes."""
     doubts: tuple[str, ...] = ()
-    """Codes of what is not known, or not so well, of its calls and grades."""
+    """Codes of what is not known, or not so well, of its calls."""
 
     @property
     def imported(self) -> bool:
@@ -262,7 +263,7 @@ def _cell(
                 "SELECT DISTINCT code FROM events WHERE cell = ? AND code IS NOT NULL", (cell,)
             )
         ),
-        doubts=doubts_of(store, cell, grader),
+        doubts=doubts_of(store, cell),
     )
 
 

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from costbench.doubts import doubts_of
 from costbench.graders.exact import ExactGrader
 from costbench.grading import Grading, answer_from, answer_of, answer_part, cell_accuracy
 from costbench.store import Attempt, Call, PlannedCell, Store
@@ -49,10 +48,6 @@ def test_an_answer_that_a_policy_begins_is_what_follows_its_own_words(
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    return stored(tmp_path / "run", RESPONSES)
-
-
-def stored(folder: Path, responses: dict[str, tuple[str, bool]]) -> Store:
     spec = {
         "dataset_sha256": "d",
         "model": {"thinking": Thinking().model_dump()},
@@ -60,11 +55,11 @@ def stored(folder: Path, responses: dict[str, tuple[str, bool]]) -> Store:
     }
     problems = [
         Problem(id=name, question="?", prompt="?", answer=None if name == "no-reference" else "2")
-        for name in responses
+        for name in RESPONSES
     ]
-    store = Store.create(folder, {}, [PlannedCell("cell", spec, problems)])
+    store = Store.create(tmp_path / "run", {}, [PlannedCell("cell", spec, problems)])
     store.begin_session({})
-    store.add_attempts([attempt(name, *responses[name]) for name in responses], [])
+    store.add_attempts([attempt(name, *RESPONSES[name]) for name in RESPONSES], [])
     return store
 
 
@@ -124,21 +119,6 @@ def test_a_response_that_never_ends_its_thinking_says_so(store: Store) -> None:
             "SELECT a.problem, g.reason FROM grades g JOIN attempts a ON a.id = g.attempt"
         )
         assert dict(rows.fetchall())["cut"] == "thinking_never_closed"
-
-
-@pytest.mark.parametrize(
-    ("unclosed", "finished", "many"), [(1, True, False), (2, True, True), (2, False, False)]
-)
-def test_many_responses_that_end_within_their_thinking_are_a_doubt_but_not_those_that_were_cut(
-    unclosed: int, finished: bool, many: bool, tmp_path: Path
-) -> None:
-    responses = {
-        str(at): ("so, 2", finished) if at < unclosed else ("so</think>2", True) for at in range(10)
-    }
-    with stored(tmp_path / "run", responses) as store, Grading(store) as grading:
-        grading.grade_all()
-        (grader,) = store.db.execute("SELECT DISTINCT grader, version FROM grades").fetchall()
-        assert doubts_of(store, "cell", grader) == (("many_unclosed",) if many else ())
 
 
 def test_run_folders_from_before_there_were_options_are_graded(store: Store) -> None:

@@ -11,7 +11,7 @@ from costbench.records import CORRECT, ERROR, TRUNCATED, UNGRADED, CellRecord
 from costbench.report.energy import CellEnergy
 
 _NEARLY = 0.99
-_MANY_UNGRADED, _MANY_TRUNCATED = 0.01, 0.10
+_MANY_UNGRADED, _MANY_UNCLOSED, _MANY_TRUNCATED = 0.01, 0.10, 0.10
 FEW_PROBLEMS, FEW_CORRECT = 30, 10
 
 _OTHERS: Mapping[str, str] = {
@@ -130,14 +130,23 @@ def _rules_of_its_own(record: CellRecord) -> Iterator[str]:
         yield "graded_unclosed"
 
 
+def _many(record: CellRecord) -> Iterator[str]:
+    """What is more of the attempts than a few."""
+    outcomes = record.columns["outcome"]
+    shares = {
+        "many_ungraded": (np.isin(outcomes, (UNGRADED, ERROR)), _MANY_UNGRADED),
+        "many_unclosed": (record.columns["unclosed"] == 1, _MANY_UNCLOSED),
+        "many_truncated": (outcomes == TRUNCATED, _MANY_TRUNCATED),
+    }
+    for code, (found, at_most) in shares.items():
+        if found.sum() / max(1, record.attempts) > at_most:
+            yield code
+
+
 def caveats_of(record: CellRecord, energy: tuple[str, ...], *others: str) -> tuple[str, ...]:
     """All caveats of a cell, energy's first."""
-    outcomes, attempts = record.columns["outcome"], max(1, record.attempts)
     found = [*energy, *others, *record.doubts, *_imported(record), *_rules_of_its_own(record)]
-    if np.isin(outcomes, (UNGRADED, ERROR)).sum() / attempts > _MANY_UNGRADED:
-        found.append("many_ungraded")
-    if (outcomes == TRUNCATED).sum() / attempts > _MANY_TRUNCATED:
-        found.append("many_truncated")
+    found += _many(record)
     if not record.complete and not record.imported:
         found.append("incomplete")
     if record.passes == 1:
@@ -146,7 +155,7 @@ def caveats_of(record: CellRecord, energy: tuple[str, ...], *others: str) -> tup
         found.append("few_problems")
     if record.problems == 1:
         found.append("one_problem")
-    solved = np.unique(record.columns["problem"][outcomes == CORRECT]).size
+    solved = np.unique(record.columns["problem"][record.columns["outcome"] == CORRECT]).size
     if 0 < solved < FEW_CORRECT:  # of none there is a bound
         found.append("few_correct")
     return tuple(dict.fromkeys(found))

@@ -201,6 +201,7 @@ class Hand:
             "correct": Grade(correct=True, extracted="4"),
             "wrong": Grade(correct=False, extracted="5"),
             "truncated": Grade(correct=False, extracted=None),
+            "unclosed": Grade(correct=False, reason="thinking_never_closed"),
             "ungraded": Grade(correct=None, reason="the grader ran out of time"),
         }
         self.store.add_grades(

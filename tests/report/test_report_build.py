@@ -164,6 +164,23 @@ def test_each_attempt_has_exactly_one_outcome(hand):
     assert "incomplete" not in row.caveats
 
 
+@pytest.mark.parametrize(
+    ("unclosed", "otherwise", "many"),
+    [(1, "correct", False), (2, "correct", True), (0, "truncated", False)],
+)
+def test_many_responses_that_end_within_their_thinking_are_a_caveat(
+    unclosed, otherwise, many, hand
+):
+    cell = make_cell(problems=10, passes=1)
+    run = hand(cell)
+    run.session()
+    verdicts = ["unclosed"] * unclosed + [otherwise] * (10 - unclosed)
+    run.work(cell, 0, {at: Try(10, verdict) for at, verdict in enumerate(verdicts)})
+    (row,) = run.report().cells
+    assert ("many_unclosed" in row.caveats) is many
+    assert row.wrong == unclosed
+
+
 def test_what_nobody_measured_is_null_with_its_reason(hand):
     cell = make_cell()
     run = hand(cell, metered=False)
