@@ -98,6 +98,11 @@ def unmet(requires: Requires, machine: Machine) -> list[str]:
         for package in requires.packages
         if not installed_versions([package])  # a folder of that name here is no package
     ]
+    reasons += [
+        f"the environment variable {name} is not set"
+        for name in requires.env
+        if not os.environ.get(name, "").strip()
+    ]
     if requires.hub and not reasons:  # the one slow probe, only when it would decide
         reason = _no_hub_reason()
         reasons += [reason] if reason else []

@@ -168,6 +168,8 @@ class Requires(Frozen):
     gpu_memory_gib: Annotated[float, Field(gt=0)] | None = None
     packages: tuple[Name, ...] = ()
     """As pip calls them."""
+    env: tuple[Annotated[str, Field(pattern=r"^[A-Z_][A-Z0-9_]*$", max_length=80)], ...] = ()
+    """Environment variables that have to be set, such as that of a key."""
     hub: bool = False
 
 

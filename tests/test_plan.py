@@ -316,6 +316,18 @@ def test_a_group_that_needs_a_package_is_skipped_where_it_is_not_installed(
     ]
 
 
+def test_a_group_that_needs_a_key_is_skipped_where_it_is_not_set(
+    plan_of: Planner, tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("A_TEST_KEY", "  ")
+    tree["groups"][0]["requires"] = {"env": ["A_TEST_KEY"]}
+    assert [skipped.reason for skipped in plan_of(tree).skipped] == [
+        "the environment variable A_TEST_KEY is not set"
+    ]
+    monkeypatch.setenv("A_TEST_KEY", "secret")
+    assert not plan_of(tree).skipped
+
+
 def test_packages_are_named_as_pip_names_them(plan_of: Planner, tree: Tree) -> None:
     tree["groups"][0]["requires"] = {"packages": ["pyyaml", "nvidia-ml-py", "math-verify", "Torch"]}
     assert not plan_of(tree).skipped

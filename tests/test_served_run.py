@@ -28,6 +28,7 @@ SUITE = """
 name: served
 meters: {meters}
 prices: prices.yaml
+{wanted}
 sampling: {{samples_per_problem: 1}}
 groups:
   - name: g
@@ -52,14 +53,16 @@ class Runs:
         self.folder = folder
         self.results: list[RunResult] = []
 
-    def __call__(self, server: FaultServer, problems: int = 4, **changes: Any) -> Report:
+    def __call__(
+        self, server: FaultServer, problems: int = 4, prices: str = PRICES, **changes: Any
+    ) -> Report:
         lines = [{"id": str(at), "question": f"q {at}", "answer": "2"} for at in range(problems)]
         (self.folder / "problems.jsonl").write_text("\n".join(map(json.dumps, lines)))
-        (self.folder / "prices.yaml").write_text(PRICES)
+        (self.folder / "prices.yaml").write_text(prices)
         suite = self.folder / "suite.yaml"
         keys = {
             "url": server.url, "meters": "[codecarbon]", "settings": "", "path": "some-model",
-            "thinks": "false", "policies": "[{kind: truncation, budget: 20}]",
+            "thinks": "false", "policies": "[{kind: truncation, budget: 20}]", "wanted": "",
         }  # fmt: skip
         suite.write_text(SUITE.format(**(keys | changes)))
         self.plan = make_plan(load_suite(suite), probe_machine())
@@ -126,6 +129,34 @@ def test_the_energy_and_money_of_a_remote_server_are_not_those_of_this_machine(
     assert cell.energy.provenance == "unavailable"
     assert cell.tariffs == ()
     assert cell.machine_seconds_per_correct.value is not None
+
+
+API = """api: [{match: m, provider: a host, usd_per_million_input: 10, usd_per_million_cached_input: 1,
+  usd_per_million_output: 100, source: its price list, as_of: 2026-11-01}]
+"""
+
+
+@pytest.mark.parametrize(("cached", "usd"), [(4, 464e-6), (None, None)])
+def test_a_remote_model_with_a_price_is_paid_by_its_tokens(
+    cached: int | None, usd: float | None, run: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from costbench.engines.openai import OpenaiEngine
+
+    monkeypatch.setattr(OpenaiEngine, "remote", True)
+    with FaultServer(lambda number, *_: with_cached(cached)) as server:
+        report = run(server, prices=PRICES + API, wanted="demand: {answers_per_month: 1000}")
+    cell = cell_of(report)
+    assert cell.usd_per_attempt.value == (None if usd is None else pytest.approx(usd))
+    assert cell.usd_per_correct.value == cell.usd_per_attempt.value
+    assert cell.usd_per_correct.reason == (None if usd else "cached_tokens_unknown")
+    assert cell.usd.method == (None if usd is None else "tokens_x_api_price")
+    assert ("assumed_api_price" in cell.caveats) is (usd is not None)
+    assert cell.on_frontier["usd"].now is (None if usd is None else True)
+    (served,) = report.demand.cells
+    assert served.machines.reason == "remote_machine"
+    (bill,) = served.bills
+    assert (bill.deployment, bill.provider) == ("api", "a host")
+    assert bill.usd_per_month.value == (None if usd is None else pytest.approx(1000 * usd))
 
 
 def test_an_attempt_that_failed_is_an_error_and_is_tried_again_when_the_run_is_resumed(

@@ -7,10 +7,12 @@ from costbench.engines.openai_prompts import Prompts
 from costbench.engines.openai_requests import Takes
 from costbench.engines.openai_server import Continuing, Server
 from costbench.errors import EngineError, RequestError
-from costbench.types import Completion, Message, Model, Piece, Request
+from costbench.types import Completion, Message, Model, Piece, Request, Sampling
 
 _QUESTION = (Message(role="user", content="Say 1."),)
 _TOKENS = 16
+_PLAIN = Sampling(temperature=1, top_p=1)
+"""What no model refuses."""
 
 
 async def examine(server: Server, model: Model, prompts: Prompts | str, *, wanted: bool) -> None:
@@ -32,7 +34,7 @@ async def examine(server: Server, model: Model, prompts: Prompts | str, *, wante
 
 async def _chat(server: Server, model: Model) -> Completion:
     """A first answer; fields that the server refuses are left out from then on."""
-    request = Request(messages=_QUESTION, max_tokens=_TOKENS, seed=0)
+    request = Request(messages=_QUESTION, max_tokens=_TOKENS, seed=0, sampling=_PLAIN)
     while True:
         try:
             return await server.generate(request)

@@ -18,6 +18,8 @@ class Takes:
     """What it calls the most tokens of an answer."""
     top_k: bool = True
     seed: bool = True
+    ones: bool = True
+    """A temperature and a top_p of 1 are said; some models take neither, and sample so anyway."""
     usage: bool = True
     """`stream_options`: counts come at the end of a stream without being asked for, or not at all."""
     shows_marker: bool = True
@@ -33,6 +35,8 @@ class Takes:
             "stream_options": "usage",
             "include_stop_str_in_output": "shows_marker",
             "seed": "seed",
+            "temperature": "ones",
+            "top_p": "ones",
         }
         for name, field in fields.items():
             if name in said and getattr(self, field):
@@ -52,17 +56,9 @@ class Form:
 
     def body(self, request: Request, prompt: str | None, max_tokens: int) -> tuple[Route, Body]:
         """As a chat, or with `prompt` as a plain completion of it."""
-        sampling = request.sampling or Sampling()
-        body: Body = {
-            "model": self.served_name,
-            self.takes.limit: max_tokens,
-            "temperature": sampling.temperature,
-            "top_p": sampling.top_p,
-        }
-        if self.takes.top_k:
-            body["top_k"] = sampling.top_k
-        if self.takes.seed and request.seed is not None:
-            body["seed"] = request.seed % _SEEDS
+        body: Body = {"model": self.served_name, self.takes.limit: max_tokens} | self._drawn(
+            request
+        )
         if self.stream and self.takes.usage:
             body["stream_options"] = {"include_usage": True}
         if request.stop and self.takes.stop:
@@ -74,6 +70,18 @@ class Form:
             return "chat", body | self.extra
         body["prompt"] = prompt
         return "completions", body | self._of_completions
+
+    def _drawn(self, request: Request) -> Body:
+        """How tokens are drawn."""
+        sampling = request.sampling or Sampling()
+        said: Body = {"temperature": sampling.temperature, "top_p": sampling.top_p}
+        if not self.takes.ones:
+            said = {name: value for name, value in said.items() if value != 1}
+        if self.takes.top_k:
+            said["top_k"] = sampling.top_k
+        if self.takes.seed and request.seed is not None:
+            said["seed"] = request.seed % _SEEDS
+        return said
 
     @property
     def _of_completions(self) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from costbench.hardware import Machine
 from costbench.prices import PriceBook, headline
-from costbench.report.cell_tables import PricedCell
+from costbench.report.cell_tables import PricedCell, remote_cell
 from costbench.report.cells import money_reason
 from costbench.report.contract import BookCell, BookFacts, E
 from costbench.report.estimates import scaled, to_e
@@ -24,9 +24,12 @@ def by_book(
 
 
 def _cell(figures: CellFigures, machine: Machine, book: PriceBook) -> BookCell:
-    gpus, ours = figures.priced.gpus, figures.priced.machine is not None
-    tariff = headline(book, machine, gpus) if ours else None
-    priced = PricedCell(figures.record, tariff, book, gpus, machine if ours else None)
+    ours, record = figures.priced, figures.record
+    priced = (
+        remote_cell(record, book)
+        if ours.machine is None
+        else PricedCell(record, headline(book, machine, ours.gpus), book, ours.gpus, machine)
+    )
     return BookCell(
         cell=figures.record.id,
         usd_per_correct=_usd(figures, priced),
@@ -35,6 +38,8 @@ def _cell(figures: CellFigures, machine: Machine, book: PriceBook) -> BookCell:
 
 
 def _usd(figures: CellFigures, priced: PricedCell) -> E:
+    if priced.tokens is not None:
+        return to_e(figures.per_correct(figures.table(priced.tokens.usd)), money_reason(priced))
     if priced.tariff is None:
         return E(value=None, reason=money_reason(priced))
     found = figures.headline("machine_seconds_per_correct")

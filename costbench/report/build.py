@@ -12,7 +12,7 @@ from costbench.records import CellRecord, RunRecord
 from costbench.report.books import by_book
 from costbench.report.budget_lines import budget_lines
 from costbench.report.budgets import length_comparisons
-from costbench.report.cell_tables import PricedCell
+from costbench.report.cell_tables import PricedCell, remote_cell
 from costbench.report.cells import cell_report
 from costbench.report.comparisons import compare_cells
 from costbench.report.contract import CellReport, Report, SkippedGroup
@@ -147,10 +147,10 @@ def _figures(
 def price_cell(
     run: RunRecord, record: CellRecord, costs: tuple[Machine, PriceBook | None]
 ) -> PricedCell:
-    """A cell with the price of the GPUs that it used, or of the machine."""
+    """A cell with the price of the GPUs that it used, or of the machine; of a remote one, of its tokens."""
     machine, book = costs
     if REMOTE in unmetered(run, record).values():
-        return PricedCell(record, None, book, 0)
+        return remote_cell(record, book)
     gpus = max(map(len, gpu_uuids(run, record).values()), default=0)
     return PricedCell(record, headline(book, machine, gpus), book, gpus, machine)
 

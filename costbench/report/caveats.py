@@ -57,7 +57,9 @@ _OTHERS: Mapping[str, str] = {
     "warm_cache": "prompts that had been asked before may have been in a prefix cache, which was not emptied "
     "for every pass: reading them was cheaper than new ones are",
     "top_k_not_sent": "the server takes no top_k: the suite's was not sent",
-    "remote_machine": "a server on another machine did the work: this machine's price does not pay for it",
+    "remote_machine": "a server on another machine did the work: this machine's price does not pay for it; "
+    "`api` in the price book prices its tokens",
+    "assumed_api_price": "money is tokens at an API's list price, an assumption about what is paid",
     "assumed_grid": "carbon is energy at an assumed grid's yearly average; no PUE, nothing embodied",
 }
 """Doubts about anything but joules."""

@@ -12,6 +12,7 @@ from costbench.prices import PriceBook, Tariff
 from costbench.records import CORRECT, TRUNCATED, WRONG, CellRecord, Ints, RunRecord
 from costbench.report.energy import CellEnergy
 from costbench.report.shares import Attribution, attributed
+from costbench.report.token_costs import TokenCost, token_cost
 from costbench.types import Quality
 from costbench.units import kwh_from_joules
 
@@ -28,12 +29,20 @@ class PricedCell:
     gpus: int
     machine: Machine | None = None
     """None: another did the work."""
+    tokens: TokenCost | None = None
+    """What its tokens cost, where a server of somebody else did the work."""
 
     @property
     def gco2e_per_joule(self) -> float | None:
         """From the price book's grid."""
         grid = self.book.grid if self.book else None
         return kwh_from_joules(grid.gco2e_per_kwh) if grid else None
+
+
+def remote_cell(record: CellRecord, book: PriceBook | None) -> PricedCell:
+    """A cell that a server of somebody else worked on: no machine to pay for, but maybe tokens."""
+    tokens = token_cost(record.columns, book, record.spec["model"]["name"])
+    return PricedCell(record, None, book, 0, tokens=tokens)
 
 
 @dataclass(frozen=True)
@@ -86,43 +95,45 @@ class CellTables:
     @cached_property
     def attempts(self) -> Floats:
         """1 where there is an attempt."""
-        return self._table(np.ones(self.record.attempts))
+        return self.table(np.ones(self.record.attempts))
 
     @cached_property
     def graded(self) -> Floats:
         """1 where an attempt counts for accuracy: correct, wrong or truncated."""
-        return self._table(np.isin(self.outcomes, (CORRECT, WRONG, TRUNCATED)))
+        return self.table(np.isin(self.outcomes, (CORRECT, WRONG, TRUNCATED)))
 
     @cached_property
     def correct(self) -> Floats:
         """1 where an attempt is correct."""
-        return self._table(self.outcomes == CORRECT)
+        return self.table(self.outcomes == CORRECT)
 
     def counted(self, these: NDArray[np.bool_]) -> Floats:
         """1 where an attempt is one of these."""
-        return self._table(these)
+        return self.table(these)
 
     @cached_property
     def wrong(self) -> Floats:
         """1 where an attempt ended by itself and is not correct."""
-        return self._table(self.outcomes == WRONG)
+        return self.table(self.outcomes == WRONG)
 
     @cached_property
     def joules(self) -> Floats:
         """Attributed joules."""
-        return self._table(self._divided(self.energy.window_joules))
+        return self.table(self._divided(self.energy.window_joules))
 
     @cached_property
     def machine_seconds(self) -> Floats:
         """Attributed seconds of the machine."""
-        return self._table(self._divided(self.energy.window_seconds))
+        return self.table(self._divided(self.energy.window_seconds))
 
     @property
     def usd(self) -> Floats:
-        """Attributed cost of the machine, or what an imported file says; NaN without a price."""
+        """By a file, else by the tokens of a remote server, else by machine time; NaN without a price."""
         imported = self.record.columns.get("usd")
         if imported is not None:
-            return self._table(imported)
+            return self.table(imported)
+        if self.priced.tokens is not None:
+            return self.table(self.priced.tokens.usd)
         tariff = self.priced.tariff
         return self.machine_seconds * (tariff.usd_per_s if tariff else np.nan)
 
@@ -142,9 +153,10 @@ class CellTables:
 
     def tokens(self, column: str) -> Floats:
         """A token count by problem and pass."""
-        return self._table(self.record.columns[column])
+        return self.table(self.record.columns[column])
 
-    def _table(self, values: NDArray[np.generic]) -> Floats:
+    def table(self, values: NDArray[np.generic]) -> Floats:
+        """A figure of each attempt by problem and pass."""
         record = self.record
         table = table_of(
             values.astype(np.float64), record.index("problem"), record.index("sample"), self._shape

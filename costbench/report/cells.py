@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from costbench.analysis.stats import Estimate, percentiles
 from costbench.metering.trace import total_joules
+from costbench.prices import ApiPrice
 from costbench.records import CORRECT, ERROR, TRUNCATED, UNGRADED, WRONG
 from costbench.report.caveats import caveats_of, unknown_energy
 from costbench.report.cell_tables import PricedCell
@@ -30,6 +31,7 @@ from costbench.report.estimates import to_e
 from costbench.report.figures import CellFigures
 from costbench.report.footprint import footprint
 from costbench.report.scores import Scores
+from costbench.report.token_costs import TokenCost
 from costbench.units import kwh_from_joules
 
 Floats = NDArray[np.float64]
@@ -199,6 +201,8 @@ def money_reason(priced: PricedCell) -> str | None:
     imported = priced.record.columns.get("usd")
     if imported is not None:
         return "no_imported_cost" if np.isnan(imported).any() else None
+    if priced.tokens is not None:
+        return priced.tokens.reason
     if priced.tariff is not None:
         return None
     if priced.book is None:
@@ -216,6 +220,8 @@ def _money_facts(priced: PricedCell) -> MoneyFacts:
         return MoneyFacts(
             provenance="imported", method="cost_of_attempts_imported", reasons=("imported_cost",)
         )
+    if "usd" not in priced.record.columns and priced.tokens and priced.tokens.price:
+        return _token_facts(priced.tokens, priced.tokens.price)
     if tariff is None or "usd" in priced.record.columns:
         return _unavailable(money_reason(priced))
     rented = tariff.deployment == "rented"
@@ -224,6 +230,17 @@ def _money_facts(priced: PricedCell) -> MoneyFacts:
         method=f"machine_time_x_{'rental_price' if rented else 'cost_of_ownership'}",
         basis=tariff.basis,
         reasons=("assumed_price" if rented else "assumed_ownership",),
+    )
+
+
+def _token_facts(tokens: TokenCost, price: ApiPrice) -> MoneyFacts:
+    if tokens.reason is not None:
+        return _unavailable(tokens.reason)
+    return MoneyFacts(
+        provenance=price.provenance,
+        method="tokens_x_api_price",
+        basis=price.basis,
+        reasons=("assumed_api_price",),
     )
 
 

@@ -1,21 +1,15 @@
 """A cell by every way of paying for it: machine time at each tariff, and its tokens at an API's price."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
 
 from costbench.analysis.break_even import break_even
 from costbench.analysis.stats import Estimate
-from costbench.errors import SuiteError
-from costbench.prices import ApiPrice, Deployment, Tariff, api_price, tariffs
+from costbench.prices import Deployment, Tariff, tariffs
 from costbench.report.contract import ApiFacts, BreakEvenFacts, E, GhgCategories, TariffFacts
 from costbench.report.estimates import scaled, to_e
 from costbench.report.figures import CellFigures
+from costbench.report.token_costs import TokenCost, token_cost
 from costbench.units import SECONDS_PER_HOUR, SECONDS_PER_MONTH
-
-Floats = NDArray[np.float64]
 
 _CAPITAL_GOODS = "scope 3, category 2 (capital goods)"
 _SERVICE = "scope 3, category 1 (purchased services)"
@@ -32,15 +26,6 @@ GHG: Mapping[Deployment, GhgCategories] = {
     "api": GhgCategories(operational=_SERVICE, embodied=_SERVICE),
 }
 """By the GHG Protocol: Corporate Standard (control), Scope 2 Guidance, Scope 3 Standard."""
-
-
-@dataclass(frozen=True)
-class _TokenCost:
-    """USD of attempts as an API's tokens; NaN with a reason, and maybe the most that it can be."""
-
-    usd: Floats
-    reason: str | None = None
-    at_most: Floats | None = None
 
 
 def tariff_facts(figures: CellFigures, api: ApiFacts | None) -> tuple[TariffFacts, ...]:
@@ -91,61 +76,25 @@ def _break_even(tariff: Tariff, seconds: Estimate, api: ApiFacts) -> BreakEvenFa
 
 def api_facts(figures: CellFigures) -> ApiFacts | None:
     """The cell's attempts at the price of its model; None where the book has none."""
-    try:
-        price = api_price(figures.priced.book, figures.record.spec["model"]["name"])
-    except SuiteError:  # a stored book whose model was never looked up, and the library is not here
-        return _unpriced("api_price_not_looked_up")
-    if price is None:
+    record, book = figures.record, figures.priced.book
+    cost = token_cost(record.columns, book, record.spec["model"]["name"])
+    if cost is None:
         return None
-    cost = _token_cost(figures, price)
+    price = cost.price
     return ApiFacts(
-        provider=price.provider,
-        provenance=price.provenance,
+        provider=price.provider if price else None,
+        provenance=price.provenance if price else "unavailable",
         usd_per_attempt=_bounded(figures, cost, per_correct=False),
         usd_per_correct=_bounded(figures, cost, per_correct=True),
-        basis=price.basis,
+        basis=price.basis if price else None,
         ghg=GHG["api"],
     )
 
 
-def _unpriced(reason: str) -> ApiFacts:
-    nothing = E(value=None, reason=reason)
-    return ApiFacts(
-        provider=None,
-        provenance="unavailable",
-        usd_per_attempt=nothing,
-        usd_per_correct=nothing,
-        ghg=GHG["api"],
-    )
-
-
-def _token_cost(figures: CellFigures, price: ApiPrice) -> _TokenCost:
-    """What is stored are sums over the calls of an attempt: exact where no tier can have begun."""
-    read, written = figures.tokens("input_tokens"), figures.tokens("output_tokens")
-    again = figures.tokens("cached_tokens")
-    unknown = np.full_like(read, np.nan)
-    if np.isnan(read).any() or np.isnan(written).any():
-        return _TokenCost(unknown, "not_measured")
-    limit = price.linear_up_to_input_tokens
-    if limit is not None and (read > limit).any():
-        return _TokenCost(unknown, "api_tier_by_request")
-    usd = price.usd(read, again, written)
-    if not np.isnan(usd).any():
-        return _TokenCost(usd)
-    if (again > read).any():
-        return _TokenCost(unknown, "more_cached_than_read")
-    at_most = price.usd(read, np.zeros_like(read), written)
-    return _TokenCost(unknown, "cached_tokens_unknown", at_most)
-
-
-def _bounded(figures: CellFigures, cost: _TokenCost, *, per_correct: bool) -> E:
+def _bounded(figures: CellFigures, cost: TokenCost, *, per_correct: bool) -> E:
     estimate = figures.per_correct if per_correct else figures.mean
-    found = to_e(estimate(cost.usd), cost.reason)
+    found = to_e(estimate(figures.table(cost.usd)), cost.reason)
     if found.value is not None or cost.at_most is None:
         return found
-    return _no_more_than(found, estimate(cost.at_most))
-
-
-def _no_more_than(found: E, most: Estimate) -> E:
-    """Not known, but no more than this."""
-    return found.model_copy(update={"high": most.value})
+    most = estimate(figures.table(cost.at_most)).value
+    return found.model_copy(update={"high": most})  # not known, but no more than this

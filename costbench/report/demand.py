@@ -12,7 +12,7 @@ from costbench.prices import Tariff, tariffs
 from costbench.report.cells import money_reason
 from costbench.report.contract import Bill, DemandFacts, E, Served, TierChoice
 from costbench.report.decision import Candidate
-from costbench.report.estimates import to_e
+from costbench.report.estimates import scaled, to_e
 from costbench.report.figures import CellFigures
 from costbench.units import kwh_from_joules
 from costbench.wanted import Demand, Wanted
@@ -61,9 +61,9 @@ class Server:
             reason=self.reason,
             gpus_per_machine=gpus,
             machine_seconds_per_attempt=to_e(self._seconds),
-            machines=self._over_months(lambda month: month.machines),
-            gpus=self._over_months(lambda month: month.machines * gpus),
-            bills=tuple(self._bill(tariff) for tariff in self.tariffs),
+            machines=self._of_machines(lambda month: month.machines),
+            gpus=self._of_machines(lambda month: month.machines * gpus),
+            bills=tuple(self._bill(tariff) for tariff in self.tariffs) or self._token_bill(),
             kwh_per_month=self._energy(kwh_from_joules(1)),
             kgco2e_per_month=self._energy(self._kgco2e_per_joule or math.nan, no_carbon),
         )
@@ -78,6 +78,29 @@ class Server:
             ),
             provenance=tariff.provenance,
         )
+
+    def _token_bill(self) -> tuple[Bill, ...]:
+        """Of a remote server whose tokens have a price: as many attempts, whatever their rhythm."""
+        tokens = self.figures.priced.tokens
+        if tokens is None or tokens.price is None:
+            return ()
+        attempt = self.figures.mean(self.figures.usd, by_pass=True)
+        cost = to_e(scaled(attempt, self.demand.answers_per_month), tokens.reason)
+        return (
+            Bill(
+                deployment="api",
+                provider=tokens.price.provider,
+                terms="",
+                usd_per_month=E(value=None, reason=self.reason) if self.reason else cost,
+                provenance=tokens.price.provenance,
+            ),
+        )
+
+    def _of_machines(self, figure: Callable[[Month], float]) -> E:
+        """How many a server of somebody else has is not known."""
+        if self.figures.priced.machine is None and self.reason is None:
+            return E(value=None, reason="remote_machine")
+        return self._over_months(figure)
 
     def _over_months(self, figure: Callable[[Month], float]) -> E:
         if self.reason is not None:
@@ -117,7 +140,7 @@ def serve(
     served = {}
     for each in candidates:
         priced = each.figures.priced
-        ways = tariffs(priced.book, machine, priced.gpus)
+        ways = tariffs(priced.book, machine, priced.gpus) if priced.machine else ()
         server = Server(each.figures, wanted.demand, wanted.p95_latency_s, ways)
         served[each.id] = server.served()
     return DemandFacts(

@@ -154,7 +154,7 @@ class CellFigures(CellTables):
     def _latency(self) -> tuple[Floats, Floats]:
         """Seconds, and 1 where they are known: what the engine refused took no time worth the name."""
         seconds = self.record.columns["latency_s"]
-        return self._table(np.nan_to_num(seconds)), self._table(~np.isnan(seconds))
+        return self.table(np.nan_to_num(seconds)), self.table(~np.isnan(seconds))
 
     def per_attempt(self, metric: FrontierMetric) -> Estimate:
         """A cost per attempt by the name it has on the frontier."""

@@ -23,7 +23,7 @@ _COST_NAMES = {
 
 _SOURCES = {
     "joules": ("modelled_not_measured",),
-    "usd": ("assumed_price", "assumed_ownership"),
+    "usd": ("assumed_price", "assumed_ownership", "assumed_api_price"),
     "gco2e": ("assumed_grid",),
 }
 

@@ -350,6 +350,20 @@ def test_fields_that_a_server_does_not_take_are_left_out_from_then_on() -> None:
     assert done.retries == ()
 
 
+def refuses_sampling(_: int, path: str, body: dict[str, Any]) -> Reply:
+    field = next((name for name in ("temperature", "top_p") if name in body), None)
+    return Reply(status=400, error=f"Unsupported parameter: '{field}'") if field else Reply()
+
+
+def test_a_temperature_of_1_is_left_out_where_it_is_refused_and_no_other_is() -> None:
+    plain = ASK.model_copy(update={"sampling": Sampling(temperature=1, top_p=1)})
+    with FaultServer(refuses_sampling, refuses_sampling) as server:
+        (done,) = ask(server, plain)
+        assert done.sampled.text == "1 + 1 is 2"
+        with pytest.raises(RequestError, match="Unsupported parameter: 'temperature'"):
+            ask(server, ASK)
+
+
 def test_requests_keep_to_a_rate() -> None:
     with FaultServer() as server:
         began_s = time.monotonic()

@@ -157,7 +157,7 @@ def test_a_model_that_cannot_be_looked_up_leaves_the_rest_of_the_report(monkeypa
     def refuse(book, model):
         raise SuiteError("no genai-prices here")
 
-    monkeypatch.setattr("costbench.report.costs.api_price", refuse)
+    monkeypatch.setattr("costbench.report.token_costs.api_price", refuse)
     found = api_of(cell_that_reads(100), {})
     assert (found.value, found.reason) == (None, "api_price_not_looked_up")
 

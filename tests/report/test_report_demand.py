@@ -18,7 +18,7 @@ from costbench.report.markdown import render_markdown
 from costbench.report.table import print_table
 from costbench.types import MeterFacts
 from costbench.wanted import Decision, Demand, Wanted
-from tests.report.in_memory import figures_of, run_of
+from tests.report.in_memory import MACHINE, figures_of, run_of
 from tests.report.test_report_decision import ALPHA, BOOK, NONE_RIGHT, RIGHT, cell
 
 WATTS = 50.0
@@ -81,7 +81,7 @@ def test_machines_are_those_of_the_peak_and_rented_all_month():
 
 def test_a_machine_is_as_many_gpus_as_the_cell_used():
     (figures,) = figures_of(cell(40.0, RIGHT))
-    figures.priced = replace(figures.priced, gpus=2)
+    figures.priced = replace(figures.priced, gpus=2, machine=MACHINE)
     found = Server(figures, DEMAND, None, ()).served()
     assert (found.machines.value, found.gpus_per_machine, found.gpus.value) == (4, 2, 8)
 
