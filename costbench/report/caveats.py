@@ -135,12 +135,12 @@ def _rules_of_its_own(record: CellRecord) -> Iterator[str]:
 def _many(record: CellRecord) -> Iterator[str]:
     """What is more of the attempts than a few."""
     outcomes = record.columns["outcome"]
-    shares = {
+    doubts = {
         "many_ungraded": (np.isin(outcomes, (UNGRADED, ERROR)), _MANY_UNGRADED),
         "many_unclosed": (record.columns["unclosed"] == 1, _MANY_UNCLOSED),
         "many_truncated": (outcomes == TRUNCATED, _MANY_TRUNCATED),
     }
-    for code, (found, at_most) in shares.items():
+    for code, (found, at_most) in doubts.items():
         if found.sum() / max(1, record.attempts) > at_most:
             yield code
 
