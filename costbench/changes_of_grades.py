@@ -14,6 +14,7 @@ from costbench.store import Store
 Rule = tuple[str, str]
 """Kind and version of a grader."""
 
+TURNED, DECIDED, UNDECIDED = "judged differently", "graded now", "left undecided"
 _LONGEST = 40
 _JUDGED_DIFFERENTLY = """
 FROM attempts a
@@ -21,6 +22,10 @@ JOIN grades old ON old.attempt = a.id AND old.grader = ? AND old.version = ?
 JOIN grades new ON new.attempt = a.id AND new.grader = ? AND new.version = ?
 WHERE a.cell = ? AND old.correct IS NOT new.correct
 """
+_ONLY_ONE = "old.correct IS NULL OR new.correct IS NULL"
+_COUNTS = (
+    "COUNT(old.correct + new.correct), COUNT(*) - COUNT(old.correct), COUNT(*) - COUNT(new.correct)"
+)
 
 
 @dataclass(frozen=True)
@@ -45,22 +50,37 @@ class Changes:
     cell: str
     old: Rule
     new: Rule
-    count: int
+    turned: int
+    """Right for one of them and wrong for the other."""
+    decided: int
+    """Judged by the new one only."""
+    undecided: int
+    """Judged by the old one only."""
     first: tuple[Change, ...]
+
+    @property
+    def count(self) -> int:
+        """All of them."""
+        return self.turned + self.decided + self.undecided
 
 
 def changes_between(
     store: Store, cell: str, old: Rule, new: Rule, most: int | None = None
 ) -> Changes:
-    """What `new` says otherwise than `old`, in the order of attempts; with all of them without `most`."""
+    """What `new` says otherwise than `old`: verdicts that turned, then those that only one of them has.
+
+    In the order of attempts; with all of them without `most`.
+    """
     key = (*old, *new, cell)
-    count = int(store.db.execute(f"SELECT COUNT(*) {_JUDGED_DIFFERENTLY}", key).fetchone()[0])
+    counted = store.db.execute(f"SELECT {_COUNTS} {_JUDGED_DIFFERENTLY}", key)
+    turned, decided, undecided = counted.fetchone()
     rows = store.db.execute(
         "SELECT a.cell, a.problem, a.pass, old.extracted, new.extracted, old.correct, new.correct,"
-        f" old.reason, new.reason {_JUDGED_DIFFERENTLY} ORDER BY a.id LIMIT ?",
+        f" old.reason, new.reason {_JUDGED_DIFFERENTLY} ORDER BY {_ONLY_ONE}, a.id LIMIT ?",
         (*key, -1 if most is None else most),
     )
-    return Changes(cell, old, new, count, tuple(_change(row) for row in rows))
+    first = tuple(_change(row) for row in rows)
+    return Changes(cell, old, new, turned, decided, undecided, first)
 
 
 def _change(row: tuple[Any, ...]) -> Change:
@@ -71,7 +91,12 @@ def _change(row: tuple[Any, ...]) -> Change:
 def as_json(changes: Sequence[Changes]) -> list[dict[str, Any]]:
     """A mapping for each changed answer, with both rules."""
     return [
-        {**asdict(change), "old": " ".join(each.old), "new": " ".join(each.new)}
+        {
+            **asdict(change),
+            "change": _kind(change),
+            "old": " ".join(each.old),
+            "new": " ".join(each.new),
+        }
         for each in changes
         for change in each.first
     ]
@@ -91,16 +116,36 @@ def print_changes(changes: Sequence[Changes], console: Console) -> None:
             reason = clean(one.new_reason or "")
             cells = (clean(one.problem), str(one.pass_number), *verdicts, answer, reason)
             table.add_row(*map(escape, cells))
-        old, new = (clean(" ".join(rule)) for rule in (each.old, each.new))
+        old, new = (escape(clean(_rule(rule))) for rule in (each.old, each.new))
         console.print(
-            f"\n{escape(clean(each.cell))}: {each.count:,} judged differently by {escape(new)}"
-            f" than by {escape(old)}"
+            f"\n{escape(clean(each.cell))}: {_told(each)} by {new}, beside {old}", soft_wrap=True
         )
         console.print(table)
         if each.count > len(each.first):
             console.print(
                 f"… and {each.count - len(each.first):,} more (all of them: --format json)"
             )
+
+
+def _told(each: Changes) -> str:
+    counts = (
+        (each.turned, TURNED),
+        (each.decided, DECIDED),
+        (each.undecided, UNDECIDED),
+    )
+    return ", ".join(f"{count:,} {what}" for count, what in counts if count)
+
+
+def _rule(rule: Rule) -> str:
+    """A version may begin with its grader's name."""
+    kind, version = rule
+    return version if version.startswith(kind) else f"{kind} {version}"
+
+
+def _kind(one: Change) -> str:
+    if one.old_correct is None:
+        return DECIDED
+    return UNDECIDED if one.new_correct is None else TURNED
 
 
 def _verdict(correct: bool | None) -> str:

@@ -225,7 +225,9 @@ def export(
     multiple=True,
     metavar="FACT=NAME",
     callback=options.pairs,
-    help="Which column of a table holds what: response=completion; may be repeated.",
+    help="Which column of a table holds what: response=completion, latency_ms=elapsed; may be repeated. "
+    "FACT: problem, sample, question, gold, response, correct, tokens, seconds, cost, or another of "
+    "docs/import.md.",
 )
 @click.option("--metric", metavar="NAME", help="Which of the files' verdicts counts.")
 @click.option(
@@ -274,6 +276,7 @@ def import_(  # noqa: PLR0913 - an option each
     """
     from costbench.import_cells import Naming
     from costbench.importing import ImportOptions, import_files
+    from costbench.report.caveats import explain
 
     settings = {key: value for key, value in (("columns", columns), ("metric", metric)) if value}
     naming = Naming("", model, task, policy, concurrency, number_repeats)
@@ -291,6 +294,8 @@ def import_(  # noqa: PLR0913 - an option each
     done = import_files(files, wanted)
     if source == "auto":
         click.echo(f"costbench: taken for files of {done.format} (--from)", err=True)
+    for code in done.caveats:
+        click.echo(f"costbench: {explain(code)}", err=True)
     for cell in done.cells:
         click.echo(f"  {cell}", err=True)
     click.echo(f"costbench: {done.folder} ({done.attempts:,} attempts; costbench report)", err=True)

@@ -24,6 +24,8 @@ WHERE a.cell = :cell AND a.error IS NULL AND NOT EXISTS
 _OPTIONS = "(SELECT options FROM problem_facts f WHERE f.dataset = p.dataset AND f.id = p.id)"
 _KNOWS_OPTIONS = "SELECT 1 FROM sqlite_master WHERE name = 'problem_facts'"
 """Older run folders don't."""
+NO_RESPONSE, NO_REFERENCE = "no_response", "no_reference"
+"""Reasons of an undecided grade: what was answered is not known, or what is right."""
 _AT_ONCE = 1_000
 """Responses in memory, whose grades are one transaction."""
 
@@ -87,23 +89,31 @@ class Grading:
         self, waiting: list[_Waiting], grader: Grader, spec: dict[str, Any]
     ) -> list[tuple[int, Grade]]:
         """By attempt."""
-        unknown = Grade(correct=None, reason="no_reference")
-        known = [one for one in waiting if one.reference is not None]
-        answered = [self._answered(one, spec) for one in known]
+        undecided: list[tuple[int, Grade]] = []
+        known: list[tuple[int, list[Answered]]] = []
+        for one in waiting:
+            pieces = self._pieces(one)
+            if why := _why_not(one, pieces, spec):
+                undecided.append((one.attempt, Grade(correct=None, reason=why)))
+            else:
+                known.append((one.attempt, self._answered(one, pieces, spec)))
+        answered = [responses for _, responses in known]
         verdicts = elect(grader, self._opened(grader), answered) if answered else []
-        return [
-            *((one.attempt, unknown) for one in waiting if one.reference is None),
-            *(
-                (one.attempt, _told(grade, responses))
-                for one, grade, responses in zip(known, verdicts, answered, strict=True)
-            ),
+        return undecided + [
+            (attempt, _told(grade, responses))
+            for (attempt, responses), grade in zip(known, verdicts, strict=True)
         ]
 
-    def _answered(self, one: _Waiting, spec: dict[str, Any]) -> list[Answered]:
-        """What is graded: the response, or each that has a vote."""
-        pieces = self._store.db.execute(
+    def _pieces(self, one: _Waiting) -> list[tuple[str, str]]:
+        """Origin and text, in their order."""
+        return self._store.db.execute(
             "SELECT origin, text FROM pieces WHERE attempt = ? ORDER BY ordinal", (one.attempt,)
         ).fetchall()
+
+    def _answered(
+        self, one: _Waiting, pieces: Sequence[tuple[str, str]], spec: dict[str, Any]
+    ) -> list[Answered]:
+        """What is graded: the response, or each that has a vote."""
         begins = spec.get("answer_begins")  # older run folders have neither this nor votes
         if begins is not None:
             parts = [(answer_from(pieces, begins), True)]
@@ -121,6 +131,13 @@ class Grading:
         if key not in self._open:
             self._open[key] = self._stack.enter_context(grader.open())
         return self._open[key]
+
+
+def _why_not(one: _Waiting, pieces: Sequence[tuple[str, str]], spec: dict[str, Any]) -> str | None:
+    """Why there is nothing to judge; an imported file may lack a response, which is no silence."""
+    if one.reference is None:
+        return NO_REFERENCE
+    return NO_RESPONSE if not pieces and "imported" in spec else None
 
 
 def answer_of(text: str, model: Mapping[str, Any]) -> tuple[str, bool]:

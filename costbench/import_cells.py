@@ -1,5 +1,6 @@
 """From the samples of other tools' files to the cells, problems and attempts of a run."""
 
+import hashlib
 import math
 import re
 from collections import defaultdict
@@ -20,7 +21,7 @@ from costbench.types import Completion, Model, Piece, Problem, Solution
 GROUP = "imported"
 _POLICY = "imported"
 """Of files that name none: how thinking was limited is not known."""
-_LONGEST_NAME = 80
+_LONGEST_NAME, _DIGEST = 80, 8
 _INJECTED = 0
 """Tokens: none of these tools writes into a response."""
 
@@ -108,22 +109,19 @@ def _key(one: ImportedSample, naming: Naming) -> _Key:
 def plain_name(text: str) -> str:
     """As names are in cell ids: "openai/gpt-4o" is openai__gpt-4o, as lm-eval spells it."""
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", text.replace("/", "__")).lstrip("._-")
-    return plain[:_LONGEST_NAME] or "unnamed"
+    if len(plain) > _LONGEST_NAME:  # paths of checkpoints often differ at their end only
+        told = hashlib.sha256(plain.encode()).hexdigest()[:_DIGEST]
+        plain = f"{plain[: _LONGEST_NAME - _DIGEST - 1]}-{told}"
+    return plain or "unnamed"
 
 
 def _problems(samples: Iterable[tuple[str, ImportedSample]]) -> dict[str, tuple[Problem, ...]]:
     """By task, every problem once; what one sample leaves out another may have."""
     known: dict[str, dict[str, ImportedSample]] = defaultdict(dict)
-    answered: set[tuple[str, str]] = set()
     for task, one in samples:
         first = known[task].get(one.problem)
         known[task][one.problem] = one if first is None else _merged(first, one)
-        if one.response is not None:
-            answered.add((task, one.problem))
-    return {
-        task: tuple(_problem(one, (task, one.problem) in answered) for one in each.values())
-        for task, each in known.items()
-    }
+    return {task: tuple(map(_problem, each.values())) for task, each in known.items()}
 
 
 def _merged(first: ImportedSample, other: ImportedSample) -> ImportedSample:
@@ -139,14 +137,13 @@ def _merged(first: ImportedSample, other: ImportedSample) -> ImportedSample:
     return first.model_copy(update=missing)
 
 
-def _problem(one: ImportedSample, answered: bool) -> Problem:
-    """Without any response there is nothing to grade, so that it has no reference answer either."""
+def _problem(one: ImportedSample) -> Problem:
     question = one.question or ""
     return Problem(
         id=one.problem,
         question=question,
         prompt=question,
-        answer=one.gold if answered else None,
+        answer=one.gold,
         level=one.level,
     )
 

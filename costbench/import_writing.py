@@ -117,7 +117,7 @@ def write_run(folder: Path, writing: Writing, meta: dict[str, Any]) -> None:
         with Store.create(draft, meta, plans) as store:
             for session in range(1, len(writing.files) + 1):
                 _write_session(store, writing, session)
-            for cell, code in _caveats(writing):
+            for cell, code in caveats(writing):
                 store.add_event("imported", code, cell, code)
         draft.rename(folder)
     except OSError as error:
@@ -172,7 +172,7 @@ def _grade(one: ImportedSample) -> Grade:
     return Grade(correct=one.correct, extracted=one.extracted, reason=why)
 
 
-def _caveats(writing: Writing) -> Iterator[tuple[str, str]]:
+def caveats(writing: Writing) -> Iterator[tuple[str, str]]:
     """By cell, codes of what a reader should know."""
     crowded = overlapping(writing.cells) if writing.form.wall_clock else set()
     for cell in writing.cells:
@@ -182,3 +182,5 @@ def _caveats(writing: Writing) -> Iterator[tuple[str, str]]:
             yield cell.plan.id, "imported_overlap"
         if any(one.sample.tokens_counted for one in cell.tries):
             yield cell.plan.id, "tokens_counted_on_import"
+        if any(one.sample.unfinished for one in cell.tries):
+            yield cell.plan.id, "imported_unfinished"

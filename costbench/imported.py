@@ -6,27 +6,30 @@ from pydantic import Field
 
 from costbench.types import Frozen
 
-Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Tokens = Annotated[int, Field(ge=0)]
+_MOST = 2**53
+"""Above, a float is not exact, and SQLite has no such integers soon after."""
+Seconds = Annotated[float, Field(ge=0, le=_MOST, allow_inf_nan=False)]
+Tokens = Annotated[int, Field(ge=0, le=_MOST)]
+Count = Annotated[int, Field(ge=1, le=_MOST)]
 Moment = Annotated[float, Field(allow_inf_nan=False)]
-Usd = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Usd = Annotated[float, Field(ge=0, le=_MOST, allow_inf_nan=False)]
 
 
 class ImportedSample(Frozen):
     """One response; None is what the file does not say."""
 
     problem: Annotated[str, Field(min_length=1, max_length=200)]
-    pass_number: Annotated[int, Field(ge=0)] | None = None
+    pass_number: Annotated[int, Field(ge=0, le=_MOST)] | None = None
     """Which sample of its problem, from 0."""
     model: str | None = None
     task: str | None = None
     policy: str | None = None
-    budget: Annotated[int, Field(ge=1)] | None = None
+    budget: Count | None = None
     """Of the policy, in tokens."""
-    concurrency: Annotated[int, Field(ge=1)] | None = None
+    concurrency: Count | None = None
     question: str | None = None
     gold: str | None = None
-    level: int | None = None
+    level: Annotated[int, Field(ge=-_MOST, le=_MOST)] | None = None
     response: str | None = None
     correct: bool | None = None
     """The file's own verdict."""
@@ -54,6 +57,8 @@ class ImportedSample(Frozen):
     """What the file says the attempt cost."""
     cut: bool = False
     """Ended by a limit of tokens."""
+    unfinished: bool = False
+    """The evaluation it is of did not run to its end."""
     error: str | None = None
     """Why there is no response: the attempt failed."""
     place: str = ""

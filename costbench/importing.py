@@ -13,8 +13,9 @@ from pydantic import ValidationError
 from costbench.errors import ImportFileError, first_line
 from costbench.import_cells import ImportedCell, Naming, SourceFile, lay_out, plain_name
 from costbench.import_energy import EnergyTrace, read_energy, require_overlap
-from costbench.import_writing import Writing, meta_of, overlapping, write_run
+from costbench.import_writing import Writing, caveats, meta_of, overlapping, write_run
 from costbench.imported import ImportedSample
+from costbench.imports.reading import require_lines
 from costbench.interfaces import ImportFormat
 from costbench.locations import new_run_folder
 from costbench.plugins import build_component, installed_kinds
@@ -50,6 +51,8 @@ class ImportResult:
     format: str
     attempts: int
     cells: tuple[str, ...]
+    caveats: tuple[str, ...] = ()
+    """Codes of what its files lack, as reports have them."""
 
 
 def import_files(paths: Sequence[Path], options: ImportOptions) -> ImportResult:
@@ -73,13 +76,18 @@ def import_files(paths: Sequence[Path], options: ImportOptions) -> ImportResult:
     folder = new_run_folder(options.out, plain_name(options.name or form.kind), now)
     writing = Writing(form, options.name, options.gpu, counted, cells, trace)
     write_run(folder, writing, meta_of(writing, now))
-    attempts = sum(len(cell.tries) for cell in cells)
-    return ImportResult(folder, form.kind, attempts, tuple(cell.plan.id for cell in cells))
+    return ImportResult(
+        folder=folder,
+        format=form.kind,
+        attempts=sum(len(cell.tries) for cell in cells),
+        cells=tuple(cell.plan.id for cell in cells),
+        caveats=tuple(dict.fromkeys(code for _, code in caveats(writing))),
+    )
 
 
 def format_of(source: str, settings: Mapping[str, Any], paths: Sequence[Path]) -> ImportFormat:
     """The format that is named, or the one that the first file looks like."""
-    spec = _guessed(paths[0]) if source == AUTO else _parsed(source)
+    spec = _guessed(paths[0], settings) if source == AUTO else _parsed(source)
     fields = {"kind": spec} if isinstance(spec, str) else spec
     try:
         found: ImportFormat = build_component("imports", {**fields, **settings})
@@ -103,7 +111,7 @@ def _parsed(source: str) -> Any:
     return found if isinstance(found, dict) else source
 
 
-def _guessed(path: Path) -> str:
+def _guessed(path: Path, settings: Mapping[str, Any]) -> str:
     if not path.is_file():
         raise ImportFileError(f"{path}: cannot be read: no such file")
     kinds = sorted(installed_kinds("imports"), key=lambda kind: kind == _LAST)
@@ -111,6 +119,9 @@ def _guessed(path: Path) -> str:
         with suppress(ValidationError):  # a stranger's may need settings
             if build_component("imports", kind).recognizes(path):
                 return kind
+    require_lines(path)
+    if "columns" in settings:  # which nothing else has
+        return _LAST
     raise ImportFileError(
         f"{path}: looks like none of {', '.join(kinds)}; name the format with --from, and columns of a "
         "table with --column response=NAME"

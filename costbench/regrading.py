@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from costbench.changes_of_grades import Changes, Rule, as_json, changes_between, print_changes
-from costbench.grading import Grading, graders_in_use, parse_grader
+from costbench.grading import NO_REFERENCE, NO_RESPONSE, Grading, graders_in_use, parse_grader
 from costbench.interfaces import Grader
 from costbench.printable import clean
 from costbench.store import Store
@@ -22,7 +22,9 @@ MOST_CHANGES = 20
 # For each cell and stored grader, beside the one that counts for the cell.
 _VERDICTS = """
 SELECT g.grader, g.version, COUNT(g.correct), SUM(g.correct),
-    SUM(own.correct IS NOT NULL AND g.correct IS NOT NULL AND own.correct != g.correct)
+    SUM(own.correct IS NOT NULL AND g.correct IS NOT NULL AND own.correct != g.correct),
+    COALESCE(SUM(g.correct IS NULL AND g.reason = ?), 0),
+    COALESCE(SUM(g.correct IS NULL AND g.reason = ?), 0)
 FROM attempts a
 JOIN grades g ON g.attempt = a.id
 LEFT JOIN grades own ON own.attempt = a.id AND own.grader = ? AND own.version = ?
@@ -44,6 +46,10 @@ class Verdicts:
     correct: int
     differs: int
     """Attempts that it calls right and the grader that counts calls wrong, or the other way."""
+    without_response: int
+    """Attempts that it could not judge, as their responses are not stored."""
+    without_reference: int
+    """Attempts that it could not judge, as nobody has said what is right."""
 
     @property
     def accuracy(self) -> float | None:
@@ -100,10 +106,10 @@ def _pairs(found: Sequence[Verdicts], own: Rule, named: set[Rule]) -> list[tuple
 def _verdicts(store: Store, cell: str, own: tuple[str, str]) -> list[Verdicts]:
     query = "SELECT COUNT(*) FROM attempts WHERE cell = ? AND error IS NULL"
     attempts = int(store.db.execute(query, (cell,)).fetchone()[0])
-    rows = store.db.execute(_VERDICTS, (*own, cell))
+    rows = store.db.execute(_VERDICTS, (NO_RESPONSE, NO_REFERENCE, *own, cell))
     return [
-        Verdicts(cell, grader, version, (grader, version) == own, attempts, graded, correct or 0, differs)
-        for grader, version, graded, correct, differs in rows
+        Verdicts(cell, grader, version, (grader, version) == own, attempts, graded, correct or 0, *others)
+        for grader, version, graded, correct, *others in rows
     ]  # fmt: skip
 
 
@@ -138,3 +144,13 @@ def _print_verdicts(verdicts: Sequence[Verdicts], console: Console) -> None:
     console.print(
         "* reports go by this one; differs: right for one of the two and wrong for the other"
     )
+    for found in verdicts:
+        whose, grader = escape(clean(found.cell)), escape(clean(found.grader))
+        missing = {"response": found.without_response, "reference answer": found.without_reference}
+        for what, count in missing.items():
+            if count:
+                console.print(
+                    f"{whose}: {count:,} of {found.attempts:,} attempts have no {what} in this run, so that "
+                    f"{grader} cannot judge them",
+                    soft_wrap=True,
+                )

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +16,6 @@ from costbench.types import Component
 _NS = 1e9
 _SECONDS = {"ms": 1e-3, "sec": 1.0, "s": 1.0, "us": 1e-6, "ns": 1e-9}
 _TASK = "aiperf"
-_SUMMARY = "profile_export_aiperf.json"
 
 
 class AiPerf(Component):
@@ -39,15 +39,15 @@ class AiPerf(Component):
     def read(self, path: Path) -> Iterator[ImportedSample]:
         """Requests of one input, one after another, are the samples of one problem."""
         records = _genai_perf(path) if path.suffix == ".json" else _aiperf(path)
-        seen: Counter[str] = Counter()
+        seen: Counter[tuple[Any, ...]] = Counter()
         for place, facts in records:
-            problem = facts["problem"]
-            yield sample(place, task=_TASK, pass_number=seen[problem], **facts)
-            seen[problem] += 1
+            input_of_load = facts.get("concurrency"), facts["problem"]
+            yield sample(place, task=_TASK, pass_number=seen[input_of_load], **facts)
+            seen[input_of_load] += 1
 
 
 def _aiperf(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    common = _summary(path.with_name(_SUMMARY))
+    beside = _summary(path)
     for place, record in json_lines(path):
         about, metrics = record.get("metadata"), record.get("metrics")
         if not isinstance(about, dict) or not isinstance(metrics, dict):
@@ -59,7 +59,12 @@ def _aiperf(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         name, turn = about.get("conversation_id"), about.get("turn_index") or 0
         if name is None:
             name = about.get("session_num")
-        facts = common | {"problem": f"{name}:{turn}" if turn else str(name)}
+        facts = {
+            "problem": f"{name}:{turn}" if turn else str(name),
+            "model": beside.model,
+            "concurrency": beside.load(about.get("phase_name")),
+            "unfinished": beside.unfinished,
+        }
         yield place, facts | _facts(record.get("error"), about, metrics, place)
 
 
@@ -76,6 +81,7 @@ def _facts(
         "latency_s": _seconds(metrics, "request_latency", place),
         "ttft_s": _seconds(metrics, "time_to_first_token", place),
         "input_tokens": _value(metrics, "input_sequence_length"),
+        "cached_tokens": _value(metrics, "usage_prompt_cache_read_tokens"),
         "output_tokens": _value(metrics, "output_sequence_length"),
         "reasoning_tokens": _value(metrics, "reasoning_token_count"),
     }
@@ -102,18 +108,45 @@ def _scaled(value: object, factor: float, place: str) -> float | None:
     return value * factor
 
 
-def _summary(path: Path) -> dict[str, Any]:
-    """Model and load, where the summary is beside the records and says them."""
-    if not path.is_file():
-        return {}
-    given = json_file(path).get("input_config")
-    found: dict[str, Any] = {}
-    with suppress(AttributeError, TypeError):
-        names = given["endpoint"]["model_names"] if given else []
-        found["model"] = names[0] if len(names) == 1 else None
-    with suppress(AttributeError, KeyError, TypeError):
-        found["concurrency"] = given["loadgen"]["concurrency"] if given else None
-    return found
+@dataclass(frozen=True)
+class _Summary:
+    """What stands beside the records; None where it does not say."""
+
+    model: str | None = None
+    concurrency: int | None = None
+    by_phase: Mapping[str, int | None] = field(default_factory=dict)
+    unfinished: bool = False
+
+    def load(self, phase: object) -> int | None:
+        """Requests in flight; since 0.11 each phase has its own."""
+        return self.by_phase.get(str(phase), self.concurrency)
+
+
+def _summary(records: Path) -> _Summary:
+    """Of the file with these records; under --profile-export-prefix it has another name."""
+    names = (f"{records.stem}_aiperf.json", f"{records.stem}.json")
+    path = next((p for p in map(records.with_name, names) if p.is_file()), None)
+    found = json_file(path) if path else {}
+    given = found.get("input_config")
+    items = _at(given, "models", "items")
+    models = [_at(item, "name") for item in items] if isinstance(items, list) else None
+    models = models or _at(given, "endpoint", "model_names")
+    phases = _at(given, "phases")
+    return _Summary(
+        model=models[0] if isinstance(models, list) and len(models) == 1 else None,
+        concurrency=_at(given, "loadgen", "concurrency"),
+        by_phase={str(_at(phase, "name")): _at(phase, "concurrency") for phase in phases}
+        if isinstance(phases, list)
+        else {},
+        unfinished=found.get("was_cancelled") is True or found.get("is_complete") is False,
+    )
+
+
+def _at(value: Any, *keys: str) -> Any:
+    """What is at these keys, one within the other; None where there is nothing."""
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
 
 
 def _genai_perf(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:

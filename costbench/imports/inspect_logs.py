@@ -50,6 +50,7 @@ class InspectLogs(Component):
                 pass_number=one.epoch - 1,
                 model=log.eval.model,
                 task=log.eval.task,
+                unfinished=log.status != "success",
                 **(_failed(one) or _facts(one, log.eval.model, self.metric, place)),
             )
 

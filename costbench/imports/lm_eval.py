@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -162,7 +161,10 @@ def _model_beside(path: Path, date: str | None) -> str | None:
     results = json_file(found)
     if isinstance(results.get("model_name"), str) and results["model_name"]:
         return str(results["model_name"])
-    with suppress(AttributeError, TypeError):
-        named = _MODEL.search(results["config"]["model_args"]) if "config" in results else None
-        return named[1] if named else None
-    return None
+    config = results.get("config")
+    given = config.get("model_args") if isinstance(config, dict) else None
+    if isinstance(given, dict):  # as in 0.4.13
+        named = given.get("pretrained") or given.get("model")
+        return named if isinstance(named, str) else None
+    found_in = _MODEL.search(given) if isinstance(given, str) else None
+    return found_in[1] if found_in else None

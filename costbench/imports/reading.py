@@ -14,6 +14,16 @@ from costbench.imported import ImportedSample
 
 HEAD = 1 << 16
 """Characters that are looked at to tell what a file is."""
+_PACKED = {
+    b"\x1f\x8b": "gzip",
+    b"PK\x03\x04": "zip",
+    b"(\xb5/\xfd": "zstd",
+    b"\xfd7zXZ": "xz",
+    b"BZh": "bzip2",
+}
+"""By their first bytes, what logs are packed in."""
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_MAGIC = 8
 _LATEST_S = 1e11
 """As seconds since 1970 that is the year 5138: what is above are milliseconds."""
 _WORDS = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
@@ -43,6 +53,8 @@ def json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     try:
         with path.open(encoding="utf-8-sig") as file:
             for number, line in enumerate(file, start=1):
+                if number == 1:
+                    _require_no_array(line, path)
                 if line.strip():
                     place = f"{path}:{number}"
                     yield place, _object(line, place)
@@ -50,25 +62,63 @@ def json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         raise unreadable(path, error) from error
 
 
-def json_file(path: Path) -> dict[str, Any]:
-    """One object that is the whole file; raises ImportFileError."""
+def json_file(path: Path, several: str = "") -> dict[str, Any]:
+    """One object that is the whole file; raises ImportFileError, with `several` where another follows."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise unreadable(path, error) from error
-    return _object(text, str(path))
+    return _object(text, str(path), several)
 
 
 def unreadable(path: Path, error: OSError | UnicodeDecodeError) -> ImportFileError:
     """What to say of a file that is not there or is not text."""
-    why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-    return ImportFileError(f"{path}: cannot be read: {why}")
+    if isinstance(error, OSError):
+        return ImportFileError(f"{path}: cannot be read: {error.strerror}")
+    beginning, bad = _around_bad_line(path)
+    packed = next((name for magic, name in _PACKED.items() if beginning.startswith(magic)), None)
+    if packed:
+        return ImportFileError(f"{path}: cannot be read: it is packed ({packed}); unpack it first")
+    if beginning.startswith(_UTF_16):
+        return ImportFileError(f"{path}: cannot be read: it is UTF-16 text; save it as UTF-8")
+    return ImportFileError(f"{path}:{bad}: cannot be read: it is not UTF-8 text")
 
 
-def _object(text: str, place: str) -> dict[str, Any]:
+def _around_bad_line(path: Path) -> tuple[bytes, int]:
+    """The first bytes, and the number of the first line that is no UTF-8."""
+    with path.open("rb") as file:
+        beginning = file.read(_MAGIC)
+        file.seek(0)
+        for number, line in enumerate(file, start=1):
+            try:
+                line.decode()
+            except UnicodeDecodeError:
+                return beginning, number
+    return beginning, 1
+
+
+def require_lines(path: Path) -> None:
+    """Raises ImportFileError for what is packed or no text from its first line on, and for a JSON array."""
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            _require_no_array(file.readline(HEAD), path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise unreadable(path, error) from error
+
+
+def _require_no_array(first: str, path: Path) -> None:
+    if first.lstrip().startswith("["):
+        raise ImportFileError(
+            f"{path}:1: a JSON array begins here; write an object per line (jq -c '.[]')"
+        )
+
+
+def _object(text: str, place: str, several: str = "") -> dict[str, Any]:
     try:
         found = json.loads(text)
     except json.JSONDecodeError as error:
+        if several and error.msg == "Extra data":
+            raise ImportFileError(f"{place}: holds several objects; {several}") from error
         where = "" if error.lineno == 1 else f", line {error.lineno}"
         raise ImportFileError(
             f"{place}{where}: not JSON ({error.msg}, column {error.colno}); was it cut off?"

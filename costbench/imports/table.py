@@ -42,16 +42,24 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "reasoning_tokens": ("reasoning_tokens",),
     "started": ("started", "started_at", "start_time"),
     "latency_s": ("latency_s", "seconds"),
+    "latency_ms": ("latency_ms",),
     "ttft_s": ("ttft_s",),
+    "ttft_ms": ("ttft_ms",),
     "usd": ("usd", "cost_usd"),
     "error": ("error",),
 }
 """What a column can hold, and the names it has by itself, in this order."""
-_SAYS_SOMETHING = ("response", "correct", "output_tokens", "latency_s", "usd")
+_ALSO = {"seconds": "latency_s", "tokens": "output_tokens", "cost": "usd"}
+"""How a command line may call what a column holds."""
+_TIMES, _MS = ("latency", "ttft"), 1e-3
+_SAYS_SOMETHING = ("response", "correct", "output_tokens", "latency_s", "latency_ms", "usd")
 
 
 def _known_roles(columns: object) -> object:
-    for role in columns if isinstance(columns, dict) else ():
+    if not isinstance(columns, dict):
+        return columns
+    columns = {_ALSO.get(role, role): name for role, name in columns.items()}
+    for role in columns:
         if role not in NAMES:
             near = difflib.get_close_matches(str(role), NAMES, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
@@ -76,7 +84,8 @@ class PlainTable(Component):
         record = first_object(path)
         if not record and path.suffix.lower() != ".csv":
             return False
-        header = record or dict.fromkeys(next(csv.reader([head_of(path).partition("\n")[0]]), ()))
+        first = head_of(path).partition("\n")[0]
+        header = record or dict.fromkeys(next(csv.reader([first], delimiter=_delimiter(path)), ()))
         return any(name in header for role in _SAYS_SOMETHING for name in NAMES[role])
 
     def read(self, path: Path) -> Iterator[ImportedSample]:
@@ -102,6 +111,10 @@ class PlainTable(Component):
             if role not in self.columns
         }
         found = self.columns | {role: name for role, name in own.items() if name is not None}
+        for what in _TIMES:
+            both = f"{what}_s", f"{what}_ms"
+            if found.keys() >= set(both):  # the one that is named, else seconds
+                found.pop(both[0] if both[1] in self.columns else both[1])
         if not any(role in found for role in _SAYS_SOMETHING):
             raise ImportFileError(
                 f"{place}: no column is known to hold a response, a verdict, tokens or seconds; name one "
@@ -118,9 +131,19 @@ def _sample(facts: dict[str, Any], place: str, number: int) -> ImportedSample:
         "correct": verdict(facts.pop("correct", None), place),
         "started_s": moment(facts.pop("started", None), place),
     }
+    for what in _TIMES:
+        if (ms := facts.pop(f"{what}_ms", None)) is not None:
+            given[f"{what}_s"] = _number(ms, place) * _MS
     texts = ("question", "gold", "response", "extracted", "model", "task", "policy", "error")
     given |= {name: _text(facts.pop(name)) for name in texts if name in facts}
     return sample(place, **given, **facts)
+
+
+def _number(value: object, place: str) -> float:
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError) as error:
+        raise ImportFileError(f"{place}: expected milliseconds, found {value!r}"[:300]) from error
 
 
 def _text(value: object) -> str | None:
@@ -149,7 +172,7 @@ def _csv(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     csv.field_size_limit(1 << 30)  # a response can be long
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.DictReader(file, delimiter="\t" if path.suffix.lower() == ".tsv" else ",")
+            rows = csv.DictReader(file, delimiter=_delimiter(path))
             _require_names(rows.fieldnames or (), path)
             for row in rows:
                 place = f"{path}:{rows.line_num}"
@@ -163,6 +186,14 @@ def _csv(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         raise unreadable(path, error) from error
     except csv.Error as error:
         raise ImportFileError(f"{path}: not CSV: {error}") from error
+
+
+def _delimiter(path: Path) -> str:
+    """Spreadsheets part by semicolons where the comma is in numbers."""
+    if path.suffix.lower() == ".tsv":
+        return "\t"
+    first = head_of(path).partition("\n")[0]
+    return ";" if ";" in first and "," not in first else ","
 
 
 def _require_names(names: Any, path: Path) -> None:

@@ -10,6 +10,9 @@ from costbench.imports.reading import head_of, json_file, sample
 from costbench.types import Component
 
 _LISTS = ("input_lens", "output_lens", "ttfts", "itls")
+_FURTHER = ("latencies", "start_times", "generated_texts", "errors")
+"""Of some versions, or of some requests."""
+_APPENDED = "written by --append-result? Give each line a file of its own"
 _TASK = "vllm-bench"
 
 
@@ -30,7 +33,7 @@ class VllmBench(Component):
 
     def read(self, path: Path) -> Iterator[ImportedSample]:
         """A sample per request, in the order of the lists; problems are called by their place in it."""
-        found = json_file(path)
+        found = json_file(path, _APPENDED)
         lists = _lists(found, path)
         load = found.get("max_concurrency")
         for at in range(len(lists["input_lens"])):
@@ -53,8 +56,11 @@ def _lists(found: Mapping[str, Any], path: Path) -> dict[str, list[Any]]:
             f"{path}: has no {', '.join(missing)} of single requests; run `vllm bench serve` with "
             "--save-result --save-detailed"
         )
-    names = [*_LISTS, *(n for n in ("start_times", "generated_texts", "errors") if found.get(n))]
+    names = [*_LISTS, *(n for n in _FURTHER if found.get(n))]
     lists = {name: found[name] for name in names}
+    for name, values in lists.items():
+        if not isinstance(values, list):
+            raise ImportFileError(f"{path}: its {name} are no list")
     lengths = {name: len(values) for name, values in lists.items()}
     if len(set(lengths.values())) > 1:
         told = ", ".join(f"{name} {length}" for name, length in lengths.items())
@@ -66,9 +72,9 @@ def _facts(one: Mapping[str, Any], place: str) -> dict[str, Any]:
     """Of a failed request there are zeros, which are no figures."""
     if one.get("errors"):
         return {"error": str(one["errors"])}
-    gaps = one["itls"]
+    latency_s = one.get("latencies")
     try:
-        latency_s = one["ttfts"] + sum(gaps)
+        latency_s = one["ttfts"] + sum(one["itls"]) if latency_s is None else latency_s
     except TypeError as error:
         raise ImportFileError(f"{place}: ttfts and itls are not numbers") from error
     return {

@@ -6,6 +6,7 @@ import numpy as np
 
 from costbench.metering.quality import judge_length
 from costbench.metering.reasons import REASONS, quality_of
+from costbench.prices import PriceBook
 from costbench.protocol import Protocol
 from costbench.records import CORRECT, ERROR, TRUNCATED, UNGRADED, CellRecord
 from costbench.report.energy import CellEnergy
@@ -26,11 +27,15 @@ _OTHERS: Mapping[str, str] = {
     "few_problems": "fewer than 30 problems: intervals are rough",
     "one_problem": "a single problem: costs, tokens and latencies have no interval",
     "few_correct": "fewer than 10 problems with a correct answer: intervals of costs per correct are rough",
-    "no_price_book": "no price book was named: money is not known",
+    "no_price_book": "no price book was named (--prices BOOK): prices and carbon are not known",
     "no_machine_price": "the price book has no price for this machine: money is not known",
     "no_grid_intensity": "the price book names no grid: carbon is not known",
     "imported": "taken over from another tool's files: what it timed, counted and judged is its word",
     "imported_without_times": "the files do not say when attempts began and ended: machine time is not known",
+    "imported_unfinished": "what was imported did not run to its end: what its files lack is in no figure",
+    "imported_without_machine": "nobody said what it ran on (costbench import --gpu): no price for its time",
+    "imported_without_verdicts": "nobody has judged these answers: accuracy and costs per correct are not "
+    "known (costbench grade)",
     "imported_uneven": "not every problem has as many samples in the imported files",
     "imported_overlap": "other imported cells ran at the same time: machine time counts for each of them",
     "tokens_counted_on_import": "tokens that the files do not have were counted on import, with a tokenizer",
@@ -85,6 +90,11 @@ def energy_reasons(energy: CellEnergy, record: CellRecord, protocol: Protocol) -
     return tuple(dict.fromkeys((*codes, *resumed)))
 
 
+def missing_of(book: PriceBook | None, code: str) -> str:
+    """This code of what a price book lacks, or that there is no book."""
+    return "no_price_book" if book is None else code
+
+
 def unknown_energy(energy: CellEnergy) -> tuple[str, ...]:
     """Why a cell's joules are not known; empty where they are."""
     if energy.joules is not None:
@@ -135,8 +145,12 @@ def _rules_of_its_own(record: CellRecord) -> Iterator[str]:
 def _many(record: CellRecord) -> Iterator[str]:
     """What is more of the attempts than a few."""
     outcomes = record.columns["outcome"]
+    unjudged = np.isin(outcomes, (UNGRADED, ERROR))
+    nobody = record.imported and bool(unjudged.all())
+    if nobody:
+        yield "imported_without_verdicts"
     doubts = {
-        "many_ungraded": (np.isin(outcomes, (UNGRADED, ERROR)), _MANY_UNGRADED),
+        "many_ungraded": (unjudged & (not nobody), _MANY_UNGRADED),
         "many_unclosed": (record.columns["unclosed"] == 1, _MANY_UNCLOSED),
         "many_truncated": (outcomes == TRUNCATED, _MANY_TRUNCATED),
     }

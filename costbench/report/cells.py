@@ -9,7 +9,7 @@ from costbench.analysis.stats import Estimate, percentiles
 from costbench.metering.trace import total_joules
 from costbench.prices import ApiPrice
 from costbench.records import CORRECT, ERROR, TRUNCATED, UNGRADED, WRONG
-from costbench.report.caveats import caveats_of, unknown_energy
+from costbench.report.caveats import caveats_of, missing_of, unknown_energy
 from costbench.report.cell_tables import PricedCell
 from costbench.report.contract import (
     CellReport,
@@ -205,13 +205,17 @@ def money_reason(priced: PricedCell) -> str | None:
         return priced.tokens.reason
     if priced.tariff is not None:
         return None
-    if priced.book is None:
-        return "no_price_book"
-    return "remote_machine" if priced.machine is None else "no_machine_price"
+    if priced.machine is None and priced.book is not None and not priced.record.imported:
+        return "remote_machine"
+    if priced.book is not None and priced.record.imported and not priced.gpus:
+        return "imported_without_machine"
+    return missing_of(priced.book, "no_machine_price")
 
 
 def _grid_reason(priced: PricedCell) -> str | None:
-    return None if priced.gco2e_per_joule is not None else "no_grid_intensity"
+    return (
+        None if priced.gco2e_per_joule is not None else missing_of(priced.book, "no_grid_intensity")
+    )
 
 
 def _money_facts(priced: PricedCell) -> MoneyFacts:

@@ -9,6 +9,7 @@ from costbench.analysis.demand import Flow, Month
 from costbench.analysis.stats import Estimate, percentiles
 from costbench.hardware import Machine
 from costbench.prices import Tariff, tariffs
+from costbench.report.caveats import missing_of
 from costbench.report.cells import money_reason
 from costbench.report.contract import Bill, DemandFacts, E, Served, TierChoice
 from costbench.report.decision import Candidate
@@ -55,7 +56,9 @@ class Server:
     def served(self) -> Served:
         """Everything about it."""
         gpus = self.figures.priced.gpus
-        no_carbon = "no_grid_intensity" if self._kgco2e_per_joule is None else None
+        no_carbon = None
+        if self._kgco2e_per_joule is None:
+            no_carbon = missing_of(self.figures.priced.book, "no_grid_intensity")
         return Served(
             cell=self.figures.record.id,
             reason=self.reason,

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from costbench.prices import PriceBook, embodied_entries, embodied_gco2e_per_s
 from costbench.prices.site import Embodied
+from costbench.report.caveats import missing_of
 from costbench.report.contract import E, Footprint
 from costbench.report.estimates import to_e
 from costbench.report.figures import CellFigures
@@ -157,24 +158,26 @@ class _Site:
     @property
     def no_pue(self) -> str | None:
         """A reason each, None where the figure is there."""
-        return "no_pue" if np.isnan(self._pue) else None
+        return missing_of(self._book, "no_pue") if np.isnan(self._pue) else None
 
     @property
     def no_grid(self) -> str | None:
-        return "no_grid_intensity" if np.isnan(self.location) else None
+        return missing_of(self._book, "no_grid_intensity") if np.isnan(self.location) else None
 
     @property
     def no_market(self) -> str | None:
-        return "no_market_based_intensity" if np.isnan(self.market) else None
+        if not np.isnan(self.market):
+            return None
+        return missing_of(self._book, "no_market_based_intensity")
 
     @property
     def no_water(self) -> str | None:
         there = self._book is not None and self._book.water is not None
-        return self.no_pue if there else "no_water_factors"
+        return self.no_pue if there else missing_of(self._book, "no_water_factors")
 
     @property
     def no_embodied(self) -> str | None:
-        return None if self._embodied else "no_embodied"
+        return None if self._embodied else missing_of(self._book, "no_embodied")
 
     @property
     def missing_of_sci(self) -> tuple[str, ...]:

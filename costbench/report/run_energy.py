@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from costbench.prices import PriceBook
 from costbench.records import CellRecord, IdleWindow, RunRecord
+from costbench.report.caveats import missing_of
 from costbench.report.contract import PhaseEnergy
 from costbench.report.cuts import Cut, Cutter
 from costbench.report.footprint import host_watts
@@ -95,8 +96,8 @@ def _phase(
     pue, grid = (book.pue, book.grid) if book else (None, None)
     no_energy = None if kwh is not None else "different_provenance" if mixed else total.reason
     facility = None if kwh is None or pue is None else (kwh + total.host_kwh(book)) * pue.value
-    no_facility = no_energy or (None if pue else "no_pue")
-    no_grid = None if grid else "no_grid_intensity"
+    no_facility = no_energy or (None if pue else missing_of(book, "no_pue"))
+    no_grid = None if grid else missing_of(book, "no_grid_intensity")
     reasons = {
         "kwh": no_energy,
         "kwh_facility": no_facility,

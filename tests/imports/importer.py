@@ -1,7 +1,8 @@
 """Files of other tools, imported into a folder of the test, and what a report says of them.
 
-In tests/imports/files keys and shape are those that the tools write (docs/import.md names the versions);
-words and figures are made up so that they can be checked by hand.
+In tests/imports/files, what has a version in its name was written by that version, asking a loopback server
+with scripted answers (paths and some metrics were taken out). The other files have the keys and the shape of
+older versions; their words and figures are made up so that they can be checked by hand.
 """
 
 import json
@@ -13,9 +14,11 @@ from costbench.importing import ImportOptions, import_files
 from costbench.reporting import ReportOptions, make_report
 
 FILES = Path(__file__).parent / "files"
-LM_EVAL = FILES / "samples_gsm8k_2025-08-12T10-11-12.123456.jsonl"
+LM_EVAL = FILES / "samples_gsm8k_tiny_2026-11-21T19-27-04.253097.jsonl"
 VLLM = FILES / "vllm_bench.json"
 AIPERF = FILES / "profile_export.jsonl"
+VLLM_NOW = FILES / "vllm_bench-0.31.json"
+AIPERF_NOW = FILES / "aiperf-0.13.jsonl"
 TABLE = FILES / "table.csv"
 COLUMNS = {"correct": "ok", "response": "text", "input_tokens": "in", "output_tokens": "out"}
 TENTH = 1760436000.0

@@ -128,7 +128,7 @@ def test_a_gpu_that_is_named_prices_machine_time(tmp_path):
     assert cell.usd_per_attempt.value == pytest.approx(8 * 2 * 0.001 / 2)
     (cell,) = report(imported(tmp_path, path), prices=prices).cells
     assert cell.usd_per_attempt.value is None  # nobody said what machine it was
-    assert cell.usd_per_attempt.reason == "no_machine_price"
+    assert cell.usd_per_attempt.reason == "imported_without_machine"
 
 
 def test_costs_of_a_file_are_imported_and_never_mixed_with_machine_time(tmp_path):

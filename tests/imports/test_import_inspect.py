@@ -86,3 +86,66 @@ def test_without_the_library_it_is_told_how_to_install_it(tmp_path, monkeypatch)
     monkeypatch.setitem(sys.modules, "inspect_ai.log", None)
     with pytest.raises(PluginError, match="pip install inspect-ai"):
         imported(tmp_path, tmp_path / "log.eval", source="inspect")
+
+
+def run_inspect(folder, *, fails):
+    """A log of `inspect eval` itself, with a model that says what it is told; two epochs of two samples."""
+    from inspect_ai import Task, eval
+    from inspect_ai.dataset import Sample
+    from inspect_ai.model import ModelOutput, ModelUsage, get_model
+    from inspect_ai.scorer import includes, match
+    from inspect_ai.solver import generate, solver
+
+    def says(text):
+        found = ModelOutput.from_content("mockllm/model", text)
+        found.usage = ModelUsage(
+            input_tokens=20, output_tokens=9, total_tokens=29, reasoning_tokens=4
+        )
+        return found
+
+    @solver
+    def breaking():
+        async def solve(state, generate):
+            if fails and state.sample_id == 2:
+                raise RuntimeError("the tool broke\nmore of it")
+            return state
+
+        return solve
+
+    task = Task(
+        dataset=[Sample(input="3 + 4?", target="7"), Sample(input="5 + 6?", target="11")],
+        solver=[breaking(), generate()],
+        scorer=[match(), includes()],
+        epochs=2,
+        name="sums",
+    )
+    model = get_model("mockllm/model", custom_outputs=[says("It is 7")] * 4)
+    (log,) = eval(task, model=model, display="none", log_dir=str(folder), max_samples=1)
+    assert log.status == ("error" if fails else "success")
+    return folder / log.location.rpartition("/")[2]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_inspect_has_run_is_reported_as_it_was(tmp_path):
+    pytest.importorskip("inspect_ai")
+    folder = imported(tmp_path / "runs", run_inspect(tmp_path, fails=False))
+    found = attempts(folder).sort_values(["problem", "pass"])
+    assert list(found.outcome) == ["correct", "correct", "wrong", "wrong"]
+    assert list(found.output_tokens) == [9] * 4
+    assert list(found.reasoning_tokens) == [4] * 4
+    (cell,) = report(folder).cells
+    assert cell.cell == "imported/mockllm__model/imported/sums"
+    assert cell.windows.whole.duration_s > 0
+    assert "imported_unfinished" not in cell.caveats
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_of_a_run_that_failed_what_is_there_is_imported_and_its_end_is_told(tmp_path):
+    pytest.importorskip("inspect_ai")
+    folder = imported(tmp_path / "runs", run_inspect(tmp_path, fails=True))
+    (cell,) = report(folder).cells
+    assert cell.errors > 0
+    assert cell.wrong == 0
+    told = attempts(folder).error.dropna()  # others were canceled then
+    assert any(each.startswith("RuntimeError('the tool broke") for each in told)
+    assert "imported_unfinished" in cell.caveats

@@ -1,6 +1,9 @@
 """What cannot be imported is told in a sentence with its place, and leaves nothing behind."""
 
+import bz2
+import gzip
 import json
+import lzma
 
 import pytest
 from importer import COLUMNS, FILES, LM_EVAL, TABLE, VLLM, attempts, imported, report, table
@@ -25,6 +28,14 @@ def refused(folder, *paths, **options):
             {"output_tokens": -1},
             "output_tokens: Input should be greater than or equal to 0, found -1",
         ),
+        (
+            {"output_tokens": 10**30},
+            "output_tokens: Input should be less than or equal to 9007199254740992",
+        ),
+        ({"level": 10**30}, "level: "),
+        ({"latency_ms": "1.5s"}, "expected milliseconds, found '1.5s'"),
+        ({"latency_ms": float("nan")}, "latency_s: Input should be a finite number"),
+        ({"latency_ms": -1}, "latency_s: Input should be greater than or equal to 0"),
         ({"output_tokens": 1.5}, "output_tokens: Input should be a valid integer"),
         ({"seconds": -0.1}, "latency_s: Input should be greater than or equal to 0"),
         ({"seconds": float("nan")}, "latency_s: Input should be a finite number"),
@@ -142,7 +153,7 @@ def test_a_summary_of_aiperf_names_the_file_beside_it(tmp_path):
     assert "name the profile_export.jsonl beside it" in refused(tmp_path, path)
 
 
-@pytest.mark.parametrize("content", ["", "\n\n", "hello\n", "[1, 2]\n", "\x00\x01"])
+@pytest.mark.parametrize("content", ["", "\n\n", "hello\n", "\x00\x01"])
 def test_what_is_no_such_file_looks_like_none(tmp_path, content):
     path = tmp_path / "what.txt"
     path.write_text(content)
@@ -160,7 +171,49 @@ def test_an_empty_file_of_a_named_format_holds_no_response(tmp_path):
 def test_bytes_that_are_no_text_are_refused(tmp_path):
     path = tmp_path / "bytes.jsonl"
     path.write_bytes(b'{"id": "\xff\xfe"}\n')
-    assert "it is not UTF-8 text" in refused(tmp_path, path, source="table")
+    assert "bytes.jsonl:1: cannot be read: it is not UTF-8 text" in refused(
+        tmp_path, path, source="table"
+    )
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.csv"])
+def test_the_line_that_is_no_utf8_is_named(tmp_path, name):
+    path = tmp_path / name
+    first = "id,model,response\na,m,4\n" if name.endswith("csv") else json.dumps(ROW) + "\n"
+    path.write_bytes(first.encode() + "b,m,caf\xe9\n".encode("latin-1"))
+    line = first.count("\n") + 1
+    assert f"{name}:{line}: cannot be read: it is not UTF-8" in refused(tmp_path, path)
+
+
+@pytest.mark.parametrize(
+    ("packed", "told"),
+    [
+        (gzip.compress, "it is packed (gzip); unpack it first"),
+        (bz2.compress, "it is packed (bzip2); unpack it first"),
+        (lzma.compress, "it is packed (xz); unpack it first"),
+        (lambda text: text.decode().encode("utf-16"), "it is UTF-16 text; save it as UTF-8"),
+    ],
+)
+@pytest.mark.parametrize("source", ["auto", "lm-eval", "table"])
+def test_what_is_packed_is_to_be_unpacked(tmp_path, packed, told, source):
+    path = tmp_path / "samples_gsm8k.jsonl.gz"
+    path.write_bytes(packed(LM_EVAL.read_bytes()))
+    assert refused(tmp_path, path, source=source).endswith(told)
+
+
+@pytest.mark.parametrize("source", ["auto", "table"])
+def test_a_json_array_is_to_be_written_as_lines(tmp_path, source):
+    path = tmp_path / "rows.json"
+    path.write_text(json.dumps([ROW], indent=1))
+    assert "write an object per line (jq -c '.[]')" in refused(tmp_path, path, source=source)
+
+
+def test_where_columns_are_named_it_is_a_table_whatever_they_are_called(tmp_path):
+    path = table(tmp_path, {"who": "m", "said": "4"})
+    columns = {"model": "who", "response": "said"}
+    assert list(attempts(imported(tmp_path, path, settings={"columns": columns})).response) == ["4"]
+    told = refused(tmp_path / "other", path, settings={"columns": {"respons": "said"}})
+    assert "did you mean 'response'?" in told
 
 
 def test_a_row_of_a_csv_that_was_cut_off_is_refused(tmp_path):

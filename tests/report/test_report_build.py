@@ -196,13 +196,16 @@ def test_what_nobody_measured_is_null_with_its_reason(hand):
     for found in (row.usd_per_attempt, row.usd_per_correct):
         assert (found.value, found.reason) == (None, "no_price_book")
     for found in (row.gco2e_per_attempt, row.gco2e_per_correct):
-        assert (found.value, found.reason) == (None, "no_grid_intensity")
+        assert (found.value, found.reason) == (None, "no_price_book")
     assert row.windows.whole.joules is None
     assert row.mean_power_w is None
     assert row.energy.provenance == row.energy.quality == "unavailable"
     assert row.energy.by_domain == {}
     assert (row.usd.provenance, row.usd.reasons) == ("unavailable", ("no_price_book",))
-    assert {"no_meter", "no_price_book", "no_grid_intensity"} <= set(row.caveats)
+    assert {"no_meter", "no_price_book"} <= set(row.caveats)
+    assert "no_grid_intensity" not in row.caveats  # of no book nobody can say what it names
+    assert row.footprint.kwh_facility_per_correct.reason == "no_price_book"
+    assert row.footprint.water_l_per_correct.reason == "no_price_book"
     assert report.prices is None
     # Time was measured all the same, and its figures stand.
     assert row.machine_seconds_per_correct.value == pytest.approx(run.seconds(cell) / 6)

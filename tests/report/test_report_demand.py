@@ -116,7 +116,7 @@ def test_what_is_not_known_is_null_with_its_reason():
     assert found.bills == ()
     assert found.kwh_per_month.value is None
     assert found.kwh_per_month.reason not in {None, "no_idle"}
-    assert found.kgco2e_per_month.reason == "no_grid_intensity"
+    assert found.kgco2e_per_month.reason == "no_price_book"
     (tier,) = unmetered.demand.tiers
     assert (tier.cell, tier.provider, tier.reason) == (None, None, "no_price_book")
 

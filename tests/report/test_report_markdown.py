@@ -60,4 +60,4 @@ def test_levels_have_a_table_only_where_there_are_levels():
 def test_the_page_says_what_is_not_known():
     page = render_markdown(unpriced(example_report()), None)
     assert "none: no price book was named" in page
-    assert "money is not known" in page
+    assert "prices and carbon are not known" in page
