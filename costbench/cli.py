@@ -69,6 +69,8 @@ def run(
         _summary(folder)
     if result.stopped_by:
         click.echo(f"costbench: stopped at {result.stopped_by}; run again to resume", err=True)
+    for group in plan.unavailable:
+        click.echo(f"costbench: {group} was skipped for now; run again to try again", err=True)
     click.echo(f"costbench: {folder} (costbench report --pareto)", err=True)
     sys.exit(0 if result.complete else 1)
 

@@ -2,6 +2,7 @@
 
 CostbenchError
 ├── SuiteError    the suite file, a price book or a dataset says something that cannot be run
+│   └── UnavailableError  a dataset cannot be had now: the others are measured, and the next run tries again
 ├── PluginError   a component's package or class is missing or broken
 ├── EngineError   a model cannot be loaded, or an engine died
 │   └── RequestError  one request failed: recorded as data, the run goes on
@@ -34,6 +35,10 @@ class CostbenchError(Exception):
 
 class SuiteError(CostbenchError):
     """The suite, a price book or a dataset cannot be used as written."""
+
+
+class UnavailableError(SuiteError):
+    """A dataset cannot be had now: no access, no network, no library. It may be there the next time."""
 
 
 class PluginError(CostbenchError):

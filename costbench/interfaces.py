@@ -44,7 +44,11 @@ class Dataset(Described, Protocol):
     """
 
     def load(self) -> Iterable[Problem]:
-        """The problems, always the same; raises SuiteError where they cannot be had."""
+        """The problems, always the same.
+
+        Raises SuiteError where they are wrong, UnavailableError where they cannot be had now: the groups that
+        need them are skipped for now, and the next run tries again.
+        """
 
 
 @runtime_checkable

@@ -3,7 +3,7 @@
 import datetime
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,15 +84,21 @@ class Unfinished:
     """Parts of its identity that are not what is wanted now; empty: it can go on."""
 
 
-def unfinished_run(out: Path, suite: str, identity: Mapping[str, str]) -> Unfinished | None:
-    """The newest run of this identity if it is not complete, else the newest unfinished one of this suite."""
+def unfinished_run(
+    out: Path, suite: str, identity: Mapping[str, str], unavailable: Collection[str] = ()
+) -> Unfinished | None:
+    """The newest run of this identity if it is not complete, else the newest unfinished one of this suite.
+
+    A group whose data cannot be had now, or could not then, makes no difference.
+    """
     other = None
     for folder in run_folders(out):
         with (
             suppress(StoreError),
             Store.open(folder) as store,
         ):  # not ours to read: no reason to stop
-            differs_in = _differences(store.meta("identity"), identity)
+            then = store.meta("unavailable") or ()
+            differs_in = _differences(store.meta("identity"), identity, (then, unavailable))
             if not differs_in:
                 return None if store.meta("complete") else Unfinished(folder, ())
             if store.meta("suite")["name"] == suite and not store.meta("complete"):
@@ -100,9 +106,31 @@ def unfinished_run(out: Path, suite: str, identity: Mapping[str, str]) -> Unfini
     return other
 
 
-def _differences(found: Mapping[str, str], wanted: Mapping[str, str]) -> tuple[str, ...]:
-    parts = sorted(part for part in {*found, *wanted} if found.get(part) != wanted.get(part))
-    return ("cells",) if "cells" in parts else tuple(parts)  # other cells are other in all
+def _differences(
+    found: Mapping[str, str],
+    wanted: Mapping[str, str],
+    unavailable: tuple[Collection[str], Collection[str]],
+) -> tuple[str, ...]:
+    """Parts that differ, but for groups that one side has and the other could not have."""
+    then, now = unavailable
+    had, has = ({_group(part) for part in parts} for parts in (found, wanted))
+    excused = {group for group in has - had if group in then}
+    excused |= {group for group in had - has if group in now}
+    parts = {part for part in {*found, *wanted} if found.get(part) != wanted.get(part)}
+    others = {_group(part) for part in parts if part.endswith("/cells")}
+    return tuple(
+        sorted(
+            part
+            for part in parts
+            if _group(part) not in excused
+            and (_group(part) not in others or part.endswith("/cells"))  # else other in all
+        )
+    )
+
+
+def _group(part: str) -> str:
+    """Of a part of an identity; "" where it is the run's."""
+    return part.rpartition("/")[0]
 
 
 def new_run_folder(out: Path, suite: str, now: datetime.datetime) -> Path:

@@ -3,6 +3,7 @@
 import asyncio
 import datetime
 import importlib.metadata
+from collections.abc import Collection
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,12 +74,13 @@ def _open_store(
 ) -> Store:
     found = None
     if not options.new:
-        found = unfinished_run(options.out, plan.suite.name, plan.identity)
+        name = plan.suite.name
+        found = unfinished_run(options.out, name, plan.identity, plan.unavailable)
     cells = [PlannedCell(cell.id, cell_spec(cell), cell.problems) for cell in plan.cells]
     if found and not found.differs_in:
         store = Store.open(found.folder, lock=True)
         # The suite may say another grader, role or decision now: what is measured stays the same.
-        store.plan_again(_restated(plan, book), cells)
+        store.plan_again(_restated(plan, book) | _joined(plan, store), cells)
         return store
     if found:
         observer.left_alone(found.folder, found.differs_in)
@@ -97,10 +99,28 @@ def _meta(plan: Plan, now: datetime.datetime) -> dict[str, Any]:
         "identity": plan.identity,
         "model_sha256": plan.model_sha256,
         "machine": plan.machine.model_dump(mode="json"),
-        "skipped": [{"group": s.group, "reason": s.reason} for s in plan.skipped],
+        "skipped": _skipped(plan),
+        "unavailable": plan.unavailable,
         "started_at": now.isoformat(timespec="seconds"),
         "costbench_version": importlib.metadata.version("costbench"),
         "complete": False,
+    }
+
+
+def _skipped(plan: Plan, measured: Collection[str] = ()) -> list[dict[str, str]]:
+    """Groups of which the run has nothing."""
+    left = (skipped for skipped in plan.skipped if skipped.group not in measured)
+    return [{"group": skipped.group, "reason": skipped.reason} for skipped in left]
+
+
+def _joined(plan: Plan, store: Store) -> dict[str, Any]:
+    """The run as it was, with the groups whose data are here only now."""
+    measured = {spec["group"] for spec in store.specs().values()}
+    return {
+        "identity": store.meta("identity") | plan.identity,
+        "model_sha256": store.meta("model_sha256") | plan.model_sha256,
+        "skipped": _skipped(plan, measured),
+        "unavailable": [group for group in plan.unavailable if group not in measured],
     }
 
 

@@ -1,12 +1,12 @@
 """From a suite and a machine to what would run here, cell by cell, and what is skipped and why."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from itertools import product
+from itertools import groupby, product
 from typing import Any
 
-from costbench.errors import SuiteError
+from costbench.errors import SuiteError, UnavailableError
 from costbench.hardware import Machine, unmet
 from costbench.identity import dataset_sha256, parts_of_model, prompt_sha256, sha256
 from costbench.interfaces import Dataset, Engine, Grader, Policy, Served, Sized
@@ -66,12 +66,14 @@ class Cell:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A group this machine cannot run."""
+    """A group that this machine cannot run, or whose data cannot be had now."""
 
     group: str
     reason: str
     cells: tuple[Cell, ...] = ()
     """What it would run elsewhere, where that can be told without its data; an outlook has them."""
+    for_now: bool = False
+    """The data are missing: the run is not complete without it, and tries again when resumed."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ class Plan:
     cells: tuple[Cell, ...]
     skipped: tuple[Skipped, ...]
     identity: dict[str, str]
-    """Hashes of what makes two runs the same measurement, by part; prices are not in it.
+    """Hashes of what makes two runs the same measurement, by part, or "group/part"; prices are not in it.
 
     Empty in an outlook, which has no problems to hash.
     """
@@ -93,6 +95,11 @@ class Plan:
     def cells_of(self, group: str) -> tuple[Cell, ...]:
         """The cells of one group."""
         return tuple(cell for cell in self.cells if cell.group == group)
+
+    @property
+    def unavailable(self) -> tuple[str, ...]:
+        """Groups whose data cannot be had now."""
+        return tuple(skipped.group for skipped in self.skipped if skipped.for_now)
 
 
 def make_plan(
@@ -107,7 +114,8 @@ def make_plan(
 
     `limit` keeps the first so many problems of each dataset; `only` are patterns of cell ids ("embedded",
     "embedded/*/truncation*"), matched from the left. An `outlook` only counts: it loads no dataset that
-    knows its size, and lays out groups that cannot run here as well. Raises SuiteError when nothing is left.
+    knows its size, and lays out groups that cannot run here as well. A group is skipped whole when one of its
+    datasets cannot be had. Raises SuiteError when `only` leaves nothing.
     """
     choice = _Choice(limit, only, outlook)
     cells: list[Cell] = []
@@ -117,17 +125,20 @@ def make_plan(
         if reasons:
             elsewhere = _cells(suite, group, choice) if outlook and _all_sized(group) else []
             skipped.append(Skipped(group.name, "; ".join(reasons), tuple(elsewhere)))
-        else:
+            continue
+        try:
             cells += _cells(suite, group, choice)
-    if only and not cells and not any(one.cells for one in skipped):
+        except UnavailableError as error:
+            skipped.append(Skipped(group.name, str(error), for_now=True))
+    if only and not cells and not any(one.cells or one.for_now for one in skipped):
         known = "\n  ".join(choice.left_out)
         raise SuiteError(f"--only {' '.join(only)} matches no cell; there are:\n  {known}")
-    of_models = {f"{cell.group}/{cell.model.name}": cell for cell in cells}
+    of_models = {_whose(cell): cell for cell in cells}
     models = {
         name: parts_of_model(name, cell.model, isinstance(cell.engine, Served))
         for name, cell in of_models.items()
     }
-    identity = {} if outlook else _identity(suite, machine, cells, [*models.values()])
+    identity = {} if outlook else _identity(suite, machine, cells, models)
     hashes = {name: sha256(parts) for name, parts in models.items()}
     return Plan(suite, machine, tuple(cells), tuple(skipped), identity, hashes)
 
@@ -253,24 +264,44 @@ def matches_cell(cell_id: str, only: Sequence[str]) -> bool:
     )
 
 
+def _whose(cell: Cell) -> str:
+    return f"{cell.group}/{cell.model.name}"
+
+
 def _identity(
-    suite: Suite, machine: Machine, cells: Sequence[Cell], models: Sequence[Sequence[str | None]]
+    suite: Suite,
+    machine: Machine,
+    cells: Sequence[Cell],
+    models: Mapping[str, Sequence[str | None]],
 ) -> dict[str, str]:
-    """What is measured and with what; not what it costs, how it is graded or how long it may take."""
+    """What is measured and with what; not what it costs, how it is graded or how long it may take.
+
+    Group by group, so that one whose data were missing can join a run of the others later.
+    """
     parts: dict[str, Any] = {
         "suite": [
             suite.name,
             suite.protocol.model_dump(mode="json"),
             suite.meters.model_dump(mode="json", exclude={"server_pid"}),
         ],
+        "versions": {name: machine.versions.get(name) for name in _ENGINE_PACKAGES},
+        "devices": [gpu.name for gpu in machine.gpus] or [machine.cpu, machine.cores],
+    }
+    for group, members in groupby(cells, key=lambda cell: cell.group):
+        of_group = _identity_of_group([*members], models)
+        parts |= {f"{group}/{part}": content for part, content in of_group.items()}
+    return {part: sha256(content) for part, content in parts.items()}
+
+
+def _identity_of_group(
+    cells: Sequence[Cell], models: Mapping[str, Sequence[str | None]]
+) -> dict[str, Any]:
+    return {
         "cells": [cell.id for cell in cells],
         "engines": [cell.engine.model_dump(mode="json") for cell in cells],
-        "models": models,
+        "models": [models[_whose(cell)] for cell in cells],
         "policies": [cell.policy.model_dump(mode="json") for cell in cells],
         "problems": [dataset_sha256(cell.problems) for cell in cells],
         "prompts": [prompt_sha256(cell.problems) for cell in cells],
         "sampling": [cell.sampling.model_dump(mode="json") for cell in cells],
-        "versions": {name: machine.versions.get(name) for name in _ENGINE_PACKAGES},
-        "devices": [gpu.name for gpu in machine.gpus] or [machine.cpu, machine.cores],
     }
-    return {part: sha256(content) for part, content in parts.items()}

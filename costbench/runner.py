@@ -120,7 +120,7 @@ async def run_plan(
     to_retry = store.to_retry([cell.id for cell in plan.cells])
     if to_retry:
         observer.to_retry(to_retry)
-    complete = session.nothing_left(plan.cells) and not to_retry
+    complete = session.nothing_left(plan.cells) and not to_retry and not plan.unavailable
     return RunResult(complete, session.stopped_by, tuple(session.failed))
 
 

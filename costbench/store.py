@@ -131,14 +131,18 @@ class Store:
         self.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
 
     def plan_again(self, meta: dict[str, Any], cells: Sequence[PlannedCell]) -> None:
-        """Note what a resumed run's suite says now of the same cells."""
+        """Note what a resumed run's suite says now of its cells, and add those that are new."""
         with self.transaction():
             for key, value in meta.items():
                 self.set_meta(key, value)
+            there = self.specs()
+            new = [cell for cell in cells if cell.id not in there]
             self.db.executemany(
                 "UPDATE cells SET spec = ? WHERE id = ?",
-                [(json.dumps(cell.spec), cell.id) for cell in cells],
+                [(json.dumps(cell.spec), cell.id) for cell in cells if cell.id in there],
             )
+            for ordinal, cell in enumerate(new, start=len(there)):
+                self._add_cell(ordinal, cell)
 
     def begin_session(
         self, environment: dict[str, Any], now: tuple[float, float] | None = None

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import machines
 import pytest
 
 from costbench.errors import SuiteError
@@ -35,13 +36,4 @@ def problems(folder: Path, text: str) -> list[str]:
 
 
 def machine(*gpus: str, cores: int = 4) -> Machine:
-    return Machine(
-        cpu="Test CPU",
-        cores=cores,
-        memory_gib=8,
-        system="Linux 6",
-        python="3.11.0",
-        virtual=None,
-        gpus=tuple(Gpu(name=name, memory_gib=141) for name in gpus),
-        versions={},
-    )
+    return machines.machine(*(Gpu(name=name, memory_gib=141) for name in gpus), cores=cores)

@@ -4,32 +4,24 @@ from pathlib import Path
 
 import pytest
 import yaml
+from machines import machine
 
-from costbench.hardware import Gpu, Machine
+from costbench.hardware import Gpu
 from costbench.locations import find_suite
 from costbench.plan import make_plan
 from costbench.suite import Suite, load_suite
 
 FOLDER = Path(__file__).parents[1] / "suites"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
-LARGE = Machine(
-    cpu="Test CPU",
-    cores=16,
-    memory_gib=128,
-    system="Linux 6",
-    python="3.11.0",
-    virtual=None,
-    gpus=(Gpu(name="NVIDIA H200", memory_gib=139),),
-    versions={},
-)
+LARGE = machine(Gpu(name="NVIDIA H200", memory_gib=139))
 ATTEMPTS = {
     "gsm8k": {"r1-distill-1.5b": 3 * 1319},
     "math500": {"r1-distill-1.5b": 3 * 500 * 3},
     "aime": {"r1-distill-1.5b": 2 * 60 * 16},
     # (5 + instruct + 6 cutoffs) x (GSM8K once, MATH-500 three times, AIME ten times)
     "efficient-reasoning": dict.fromkeys(("7b", "1.5b"), 12 * (1319 + 3 * 500 + 10 * 30)),
-    # one free, four policies at four budgets, 16 times AIME 2025, MATH-500, AMC 2023 and OlympiadBench
-    "l1-budgets": {"budgets": 17 * 16 * (30 + 500 + 40 + 674)},
+    # one free, four policies at four budgets, 16 times AIME 2025, MATH-500, AMC and OlympiadBench
+    "l1-budgets": {"budgets": 17 * 16 * (30 + 500 + 83 + 674)},
     "out-of-domain": {"open": 10 * (1000 + 230 + 510 + 1221 + 750), "gated": 10 * 198},
     "tiers": {"local": 5 * (128 + 250 + 50)},
 }

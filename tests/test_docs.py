@@ -153,7 +153,7 @@ def test_the_entries_of_the_page_about_datasets_are_entries(tmp_path: Path) -> N
     page = (ROOT / "docs" / "datasets.md").read_text()
     block = page.split("## Your own questions")[1].split("`file` reads")[0]
     entries = yaml.safe_load(block)["datasets"]
-    assert len(entries) == 4
+    assert len(entries) == 5
     for entry in entries:
         assert build_component("datasets", entry, {"folder": tmp_path}).multiple_choice == (
             "choices" in entry

@@ -10,22 +10,14 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from machines import machine
 
 from costbench.errors import SuiteError
 from costbench.hardware import Gpu, Machine, probe_machine
 from costbench.plan import Plan, make_plan
 from costbench.suite import load_suite
 
-MACHINE = Machine(
-    cpu="Test CPU",
-    cores=4,
-    memory_gib=8,
-    system="Linux 6",
-    python="3.11.0",
-    virtual=None,
-    gpus=(),
-    versions={"torch": "2.11.0"},
-)
+MACHINE = machine(versions={"torch": "2.11.0"})
 WITH_GPU = MACHINE.model_copy(update={"gpus": (Gpu(name="NVIDIA Test", memory_gib=24),)})
 
 TWINS_MODULE = """\
@@ -506,7 +498,7 @@ def test_identity_changes_with_the_limit_the_cells_the_versions_and_the_device(
         {part for part in identities[0] if identities[0][part] != other[part]}
         for other in (identities[1], *identities[3:])
     ]
-    assert differing == [{"problems", "prompts"}, {"versions"}, {"devices"}]
+    assert differing == [{"tiny/problems", "tiny/prompts"}, {"versions"}, {"devices"}]
 
 
 def test_identity_does_not_notice_a_read_me_beside_the_weights(

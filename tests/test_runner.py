@@ -107,7 +107,7 @@ def test_a_new_run_says_how_it_differs_from_the_unfinished_one(
     (cell,) = cells_of(*questions, policies="[{kind: truncation, budget: 6}]", seconds=0.3)
     assert cell.attempts == 20
     said = capsys.readouterr().err
-    assert re.search(r"a new run: .*scripted-\S+ is not finished, but differs in: cells", said)
+    assert re.search(r"a new run: .*scripted-\S+ is not finished, but differs in: g/cells", said)
     (cell,) = cells_of(*questions, policies=stopped, seconds=0.3)
     assert cell.attempts == 20
     assert ", resuming: " in capsys.readouterr().err

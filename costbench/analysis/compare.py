@@ -64,7 +64,7 @@ def share_difference(candidate: Share, baseline: Share, problems: int) -> Estima
     if low is not None and low == high:  # alike on every problem seen, but the next may differ
         unseen = highest_unseen_rate(problems)
         low, high = max(-1.0, difference - unseen), min(1.0, difference + unseen)
-    return Estimate(difference, low, high, reason=reason)
+    return _around_value(Estimate(difference, low, high, reason=reason))
 
 
 def share_ratio(candidate: Share, baseline: Share, problems: int) -> Estimate:
@@ -80,4 +80,15 @@ def share_ratio(candidate: Share, baseline: Share, problems: int) -> Estimate:
         unseen = highest_unseen_rate(problems)
         low = max(0.0, candidate.value - unseen) / baseline.value
         found = replace(found, low=low, high=min(1.0, candidate.value + unseen) / baseline.value)
-    return replace(found, reason=reason or found.reason)
+    return _around_value(replace(found, reason=reason or found.reason))
+
+
+def _around_value(found: Estimate) -> Estimate:
+    """Wide enough to hold its value: at a bend of a line nearly all resamples can lie on one side of it."""
+    if found.value is None:
+        return found
+    low, high = (
+        end if end is None else pick(end, found.value)
+        for end, pick in ((found.low, min), (found.high, max))
+    )
+    return replace(found, low=low, high=high)

@@ -1,9 +1,11 @@
 """Options of a multiple choice, in the forms that data sets have them, and which of them is right."""
 
+import ast
 import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from string import ascii_uppercase
 from typing import Any, Literal
@@ -11,8 +13,10 @@ from typing import Any, Literal
 from costbench.errors import SuiteError
 from costbench.types import Frozen
 
-AnswerIs = Literal["letter", "index", "text"]
+AnswerIs = Literal["letter", "index", "number", "text"]
+"""An index counts from 0, a number from 1."""
 _FEWEST, _MOST = 2, len(ascii_uppercase)
+_NAME = 30
 _LETTER = re.compile(r"\(?([A-Za-z])[).]?")
 
 
@@ -40,13 +44,11 @@ class Shuffle(Frozen):
 
 
 def read_options(value: object, place: str) -> Options:
-    """From a list of texts or of {label, text}, a {label: […], text: […]}, or any of them as JSON text."""
-    if isinstance(value, str) and value.lstrip()[:1] in {"[", "{"}:
-        try:
-            value = json.loads(value)
-        except ValueError as error:
-            raise SuiteError(f"{place}: the options are not JSON: {error}") from error
-    labels, texts = _apart(value)
+    """From a list of texts or of {label, text}, a {label: […], text: […]} or {A: …, B: …}, or any as text.
+
+    Such text is JSON, or what Python prints.
+    """
+    labels, texts = _apart(_parsed(value))
     if not texts or not all(isinstance(text, str | int | float) for text in texts):
         raise SuiteError(
             f"{place}: no options to choose from, found {str(value)[:60]!r}; `choices:` names a column with "
@@ -62,10 +64,22 @@ def read_options(value: object, place: str) -> Options:
     )
 
 
+def _parsed(value: object) -> object:
+    """Text that holds a list; other text as it is."""
+    if isinstance(value, str) and value.lstrip()[:1] in {"[", "{"}:
+        for read in (json.loads, ast.literal_eval):
+            with suppress(ValueError, SyntaxError, RecursionError, MemoryError):
+                return read(value.strip())
+    return value
+
+
 def _apart(value: object) -> tuple[Sequence[Any], Sequence[Any]]:
     """Labels, where there are any, and texts."""
     if isinstance(value, Mapping):
-        return list(value.get("label", ())), list(value.get("text", ()))
+        if {"label", "text"} <= value.keys():
+            return list(value["label"]), list(value["text"])
+        there = {label: text for label, text in value.items() if text is not None}
+        return list(there), list(there.values())
     if isinstance(value, list | tuple):
         if all(isinstance(one, Mapping) for one in value):
             return [one.get("label") for one in value], [one.get("text") for one in value]
@@ -78,13 +92,23 @@ def option_columns(values: Mapping[str, Any], columns: Sequence[str], place: str
     missing = [column for column in columns if column not in values]
     if missing:
         raise SuiteError(
-            f"{place}: no column {missing[0]!r} (columns: {', '.join(sorted(values))}); name the right "
-            "ones with `choices:`"
+            f"{place}: no column {missing[0]!r} ({there_are(values)}); name the right ones with `choices:`"
         )
     found = [values[column] for column in columns]
     while found and found[-1] in (None, ""):
         found.pop()
+    empty = [column for column, text in zip(columns, found, strict=False) if text in (None, "")]
+    if empty:
+        raise SuiteError(
+            f"{place}: the option in column {empty[0]!r} is empty, and one behind it is not; letters would "
+            "shift: correct the file"
+        )
     return found
+
+
+def there_are(values: Mapping[str, Any]) -> str:
+    """The names of a row's columns, for messages; of data that was taken for names no more than a glimpse."""
+    return f"columns: {', '.join(sorted(str(name)[:_NAME] for name in values)) or 'none'}"
 
 
 def right_option(answer: object, options: Options, answer_is: AnswerIs | None, place: str) -> int:
@@ -92,7 +116,7 @@ def right_option(answer: object, options: Options, answer_is: AnswerIs | None, p
 
     Raises SuiteError where it is none, and where it could be two of them and nobody says which way.
     """
-    read = {"letter": _by_letter, "index": _by_index, "text": _by_text}
+    read = {"letter": _by_letter, "index": _by_index, "number": _by_number, "text": _by_text}
     ways = [answer_is] if answer_is else list(read)
     found = {way: at for way in ways if (at := read[way](answer, options)) is not None}
     if len(set(found.values())) == 1:
@@ -101,7 +125,7 @@ def right_option(answer: object, options: Options, answer_is: AnswerIs | None, p
         meant = ", ".join(f"as {way} option {ascii_uppercase[at]}" for way, at in found.items())
         raise SuiteError(
             f"{place}: the answer {answer!r} can be read in several ways ({meant}); say which with "
-            "`answer_is: letter`, `index` or `text`"
+            "`answer_is: letter`, `index` (from 0), `number` (from 1) or `text`"
         )
     raise SuiteError(f"{place}: {_no_option(answer, options, answer_is)}")
 
@@ -117,7 +141,7 @@ def _no_option(answer: object, options: Options, answer_is: AnswerIs | None) -> 
         return f"the answer {answer!r} is a letter beyond the {number} options ({span})"
     return (
         f"the answer {str(answer)[:60]!r} is none of the {number} options; it has to be a letter ({span}), "
-        f"an index (0 to {number - 1}) or the text of an option"
+        f"an index (0 to {number - 1}), a number (1 to {number}) or the text of an option"
     )
 
 
@@ -134,6 +158,12 @@ def _by_index(answer: object, options: Options) -> int | None:
     text = str(answer).strip()
     at = int(text) if text.isdecimal() and not isinstance(answer, bool) else len(options.texts)
     return at if at < len(options.texts) else None
+
+
+def _by_number(answer: object, options: Options) -> int | None:
+    text = str(answer).strip()
+    at = int(text) - 1 if text.isdecimal() and not isinstance(answer, bool) else -1
+    return at if 0 <= at < len(options.texts) else None
 
 
 def _by_text(answer: object, options: Options) -> int | None:

@@ -1,11 +1,12 @@
 """From a row to a question: which column holds what."""
 
 import ast
+import math
 import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from costbench.datasets.choices import (
     AnswerIs,
@@ -13,12 +14,14 @@ from costbench.datasets.choices import (
     option_columns,
     read_options,
     right_option,
+    there_are,
 )
 from costbench.datasets.rows import Row
 from costbench.errors import SuiteError
 
 _LEVEL = re.compile(r"(?:level )?(\d+)", re.IGNORECASE)
 _WHOLE = re.compile(r"-?\d+(\.0)?")
+_SHOWN = 60
 _CALCULATOR = re.compile(r"<<[^<>]*>>")
 
 
@@ -57,6 +60,8 @@ class Columns:
     """The answer is the first of a list."""
     whole_numbers: bool = False
     """27.0 and "027" are written 27."""
+    asked_for: frozenset[str] = frozenset()
+    """Which of `level` and `subject` have to be there: the suite names the column."""
     id_prefix: str = ""
 
     def are_in(self, values: Mapping[str, Any]) -> bool:
@@ -73,7 +78,7 @@ class Columns:
         right = None
         if options and answer is not None:
             right = right_option(answer, options, self.answer_is, row.place)
-        level, subject = self._optional(row, self.level), self._optional(row, self.subject)
+        level, subject = (self._optional(row, key) for key in ("level", "subject"))
         return Item(
             id=self._id(row),
             question=question,
@@ -89,7 +94,7 @@ class Columns:
     def _question(self, row: Row) -> str:
         question = _value(row.values, self.question)
         if not isinstance(question, str) or not question.strip():
-            raise _missing("text", "question", self.question, row)
+            raise _unusable("text", "question", self.question, row)
         return question
 
     def _options(self, row: Row) -> Options | None:
@@ -99,7 +104,7 @@ class Columns:
             return read_options(option_columns(row.values, self.choices, row.place), row.place)
         found = _value(row.values, self.choices)
         if found is ...:
-            raise _missing("options", "choices", self.choices, row)
+            raise _unusable("options", "choices", self.choices, row)
         return read_options(found, row.place)
 
     def _answer(self, row: Row) -> tuple[str | int | float | None, str | None]:
@@ -109,9 +114,11 @@ class Columns:
         answer = _value(row.values, self.answer)
         if self.answer_in_list:
             answer = _first(answer)
+        if isinstance(answer, float) and math.isnan(answer):
+            answer = None  # how tables of numbers leave one out
         if not isinstance(answer, str | int | float | None):
             more = ", or say `answer: null` where there is none"
-            raise _missing("answer", "answer", self.answer, row, more)
+            raise _unusable("answer", "answer", self.answer, row, more)
         if self.answer_after is None or answer is None:
             return answer, None
         before, mark, after = str(answer).rpartition(self.answer_after)
@@ -132,11 +139,14 @@ class Columns:
             return f"{self.id_prefix}{row.number:05d}" if self.id_prefix else str(row.number)
         name = _value(row.values, self.id)
         if not isinstance(name, str | int) or name == "":
-            raise _missing("id", "id", self.id, row, ", or number the lines with `id: null`")
+            raise _unusable("id", "id", self.id, row, ", or number the lines with `id: null`")
         return str(name)
 
-    def _optional(self, row: Row, column: str | None) -> object:
+    def _optional(self, row: Row, key: Literal["level", "subject"]) -> object:
+        column: str | None = getattr(self, key)
         found = _value(row.values, column) if column else None
+        if column and found is ... and key in self.asked_for:
+            raise _unusable(key, key, column, row)
         return None if found is ... else found
 
 
@@ -163,9 +173,17 @@ def _level(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def _missing(what: str, key: str, column: str, row: Row, more: str = "") -> SuiteError:
-    columns = ", ".join(sorted(map(str, row.values))) or "none"
+def _unusable(what: str, key: str, column: str, row: Row, more: str = "") -> SuiteError:
+    """A column that is not there, or one that holds something else."""
+    found = _value(row.values, column)
+    if found is ...:
+        return SuiteError(
+            f"{row.place}: no {what} in column {column!r} ({there_are(row.values)}); "
+            f"name the right one with `{key}:`{more}"
+        )
+    empty = found is None or not str(found).strip()
+    holds = "is empty" if empty else f"holds {str(found)[:_SHOWN]!r}"
     return SuiteError(
-        f"{row.place}: no {what} in column {column!r} (columns: {columns}); "
-        f"name the right one with `{key}:`{more}"
+        f"{row.place}: no {what}: column {column!r} {holds}; correct the file, or name another column with "
+        f"`{key}:`{more}"
     )

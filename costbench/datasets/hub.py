@@ -7,7 +7,7 @@ from typing import Any, Literal
 from costbench.datasets.columns import Columns, Item
 from costbench.datasets.mapping import Mapped
 from costbench.datasets.rows import Row
-from costbench.errors import SuiteError, first_line
+from costbench.errors import UnavailableError, first_line
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class HubSplit:
     revision: str | None
 
     def rows(self) -> Iterator[Row]:
-        """Row by row, from the library's cache where it is there; raises SuiteError with what to do."""
+        """Row by row, from the library's cache where it is there; raises UnavailableError with what to do."""
         rows = self._loaded()
         for number in range(len(rows)):
             yield Row(f"dataset {self.path}: row {number}", f"row {number}", number, rows[number])
@@ -29,7 +29,7 @@ class HubSplit:
         try:
             import datasets
         except ImportError as error:
-            raise SuiteError(
+            raise UnavailableError(
                 f"dataset {self.path} needs the datasets library: pip install datasets"
             ) from error
         datasets.disable_progress_bars()
@@ -38,7 +38,7 @@ class HubSplit:
                 self.path, self.config, split=self.split, revision=self.revision
             )
         except (OSError, ValueError, RuntimeError) as error:
-            raise SuiteError(f"dataset {self.path}: {self._told(error)}") from error
+            raise UnavailableError(f"dataset {self.path}: {self._told(error)}") from error
 
     def _told(self, error: Exception) -> str:
         said = first_line(error)

@@ -23,11 +23,12 @@ class Mapped(Questions):
     answer_after: str | None = None
     """Where the column holds a whole solution: the mark before the final answer ("####" in GSM8K)."""
     answer_is: AnswerIs | None = None
-    """How the right option is named: by letter, index from 0 or text; needed where two could be meant."""
+    """How the right option is named: letter, index (from 0), number (from 1), text; needed where two could
+    be meant."""
     level: str | None = "level"
-    """Column with a difficulty, used where it is there."""
+    """Column with a difficulty; that of this name only where it is there."""
     subject: str | None = "subject"
-    """Column with a subject, used where it is there."""
+    """Column with a subject; that of this name only where it is there."""
     choices: str | Annotated[tuple[str, ...], Field(min_length=2, max_length=26)] | None = None
     """A column with a list of options, or the columns with one each: then it is a multiple choice."""
 
@@ -42,11 +43,16 @@ class Mapped(Questions):
         """Whether the suite names columns of options."""
         return self.choices is not None
 
+    @property
+    def file_header(self) -> tuple[str, ...]:
+        """Names of the columns, where a file does not begin with them."""
+        return ()
+
     def shot_items(self) -> Iterator[Item]:
         """Those of the file that `shots_from` names."""
         if self.shots_from is None:
             raise SuiteError(f"{self.source}: `shots` need `shots_from`")
-        return self._read(read_rows(self.shots_from))
+        return self._read(read_rows(self.shots_from, header=self.file_header))
 
     def _read(self, rows: Iterator[Row]) -> Iterator[Item]:
         columns = self._columns()
@@ -63,4 +69,5 @@ class Mapped(Questions):
             "answer_after",
             "answer_is",
         )
-        return Columns(**{key: getattr(self, key) for key in keys}, **more)
+        asked_for = frozenset(self.model_fields_set & {"level", "subject"})
+        return Columns(**{key: getattr(self, key) for key in keys}, asked_for=asked_for, **more)

@@ -1,12 +1,15 @@
 """Mathematics by name: grade school to olympiad. The answer is a number or an expression in a box."""
 
-from typing import ClassVar, Literal
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 from costbench.datasets.benchmark import Benchmark, Form
 from costbench.datasets.columns import Columns
 
 _PROBLEM = Form(Columns(question="problem", whole_numbers=True))
 _QUESTION = Form(Columns(whole_numbers=True))
+_FIGURE = re.compile(r"\\begin\{(tikzpicture|asy)\}.*?\\end\{\1\}", re.DOTALL)
 
 
 class Gsm8k(Benchmark):
@@ -51,15 +54,36 @@ class Aime2024(Benchmark):
     revision: str | None = "2fe88a2f1091d5048c0f36abc874fb997b3dd99a"
 
 
+def _without_figure(values: Mapping[str, Any]) -> dict[str, Any]:
+    """LaTeX of MathArena's repository; the sets on the hub have no figures either."""
+    return {"question": _FIGURE.sub("", str(values["tex"])).strip(), "answer": values["answer"]}
+
+
 class Aime2025(Benchmark):
     """Both papers of 2025."""
 
     hub: ClassVar[str] = "math-ai/aime25"
     size: ClassVar[int] = 30
-    forms: ClassVar[tuple[Form, ...]] = (_PROBLEM, _QUESTION)
+    forms: ClassVar[tuple[Form, ...]] = (
+        _PROBLEM,
+        _QUESTION,
+        Form(Columns(whole_numbers=True), ("tex", "answer"), _without_figure),
+    )
 
     kind: Literal["aime2025"] = "aime2025"
     revision: str | None = "563bb8404243c5f09de6ec262f2db674fe5bce9b"
+
+
+class Amc(Benchmark):
+    """AMC 12 of 2022 and 2023, reworded to whole-number answers: the set of DeepScaleR and L1."""
+
+    hub: ClassVar[str] = "AI-MO/aimo-validation-amc"
+    split: ClassVar[str] = "train"
+    size: ClassVar[int] = 83
+    forms: ClassVar[tuple[Form, ...]] = (_PROBLEM,)
+
+    kind: Literal["amc"] = "amc"
+    revision: str | None = "69d78a4a2c840e82d69af6bc742bda09005f6316"
 
 
 class Amc23(Benchmark):

@@ -14,10 +14,10 @@ _INSTRUCTION = "Please reason step by step, and put your final answer within \\b
 DEFAULT_TEMPLATE = f"{_PLACE}\n{_INSTRUCTION}"
 """As the DeepSeek-R1 model cards ask for it."""
 CHOICE_TEMPLATE = (
-    f"{_PLACE}\n\nOptions:\n{{options}}\n\n"
+    f"{_PLACE}\n\nOptions:\n{{options}}\n\n\n"
     "Let's think step by step and output the final answer (eg, {letters}) within \\boxed{}."
 )
-"""L1's words for MMLU and GPQA (arXiv 2503.04697, its scripts), with the letters that there are."""
+"""L1's for MMLU and GPQA to the line break (arXiv 2503.04697, scripts), with the letters that there are."""
 
 PROMPTS = {
     "r1": DEFAULT_TEMPLATE,

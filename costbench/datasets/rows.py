@@ -2,8 +2,11 @@
 
 import csv
 import json
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 
@@ -12,6 +15,7 @@ from pydantic import AfterValidator, ValidationInfo
 from costbench.errors import SuiteError, first_line
 
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
+_TABLES = (".csv", ".tsv")
 
 
 def _from_suite_folder(path: Path, info: ValidationInfo) -> Path:
@@ -35,15 +39,18 @@ class Row:
     values: Mapping[str, Any]
 
 
-def read_rows(path: Path, split: str | None = None) -> Iterator[Row]:
+def read_rows(path: Path, split: str | None = None, header: Sequence[str] = ()) -> Iterator[Row]:
     """Row by row, by suffix; of a folder the one file in it, or the one of this split.
 
-    Raises SuiteError for what cannot be read, with the line.
+    `header` names the columns of a CSV whose first line holds data already. Raises SuiteError for what
+    cannot be read, with the line.
     """
     file = _only_file(path, split) if path.is_dir() else path
     suffix = file.suffix.lower()
-    if suffix in {".csv", ".tsv"}:
-        return _text_rows(file, csv_rows)
+    if suffix in _TABLES:
+        return _text_rows(file, partial(csv_rows, header=header))
+    if header:
+        raise SuiteError(f"{file}: `header` is for CSV and TSV; columns here have names already")
     if suffix == ".parquet":
         return _parquet_rows(file)
     if suffix == ".json":
@@ -51,7 +58,7 @@ def read_rows(path: Path, split: str | None = None) -> Iterator[Row]:
     if suffix in SUFFIXES:
         return jsonl_rows(file)
     raise SuiteError(
-        f"{file}: a file of problems ends in one of {', '.join(SUFFIXES)}; rename it, or say "
+        f"{file}: a file of problems ends in one of {', '.join(SUFFIXES)}; save it as one of them, or say "
         "`kind: jsonl` where it is JSON Lines all the same"
     )
 
@@ -73,14 +80,16 @@ def _only_file(folder: Path, split: str | None) -> Path:
     )
 
 
-def _text_rows(path: Path, read: Any) -> Iterator[Row]:
+def _text_rows(path: Path, read: Callable[[Path, TextIO], Iterator[Row]]) -> Iterator[Row]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as lines:
             yield from read(path, lines)
     except OSError as error:
         raise SuiteError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise SuiteError(f"{path}: not UTF-8 text") from error
+        raise SuiteError(
+            f"{path}: not UTF-8 text; save it as UTF-8 (of a spreadsheet: CSV UTF-8)"
+        ) from error
 
 
 def _jsonl_rows(path: Path, lines: TextIO) -> Iterator[Row]:
@@ -119,24 +128,44 @@ def _are_objects(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(one, dict) for one in value)
 
 
-def csv_rows(path: Path, lines: TextIO) -> Iterator[Row]:
-    """Records under a first line that names the columns; values are text, empty ones None."""
-    rows = csv.DictReader(
-        lines, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True
-    )
-    ended = 1
+def csv_rows(path: Path, lines: TextIO, header: Sequence[str] = ()) -> Iterator[Row]:
+    """Records under a first line that names the columns, or under `header`; values are text, empty ones None.
+
+    Fields are apart by whichever of comma, semicolon and tab makes the most of the first line.
+    """
+    first = next(lines, "")
+    mark = "\t" if path.suffix.lower() == ".tsv" else _delimiter(first)
+    rows = csv.DictReader(chain([first], lines), header or None, delimiter=mark, strict=True)
+    ended = 0
     try:
+        rows.fieldnames = names = _distinct(path, rows.fieldnames or ())
+        ended = rows.line_num
         for record in rows:
             number = ended = rows.line_num
             place = f"{path}:{number}"
             if None in record or None in record.values():
                 raise SuiteError(
-                    f"{place}: has not as many fields as the first line names columns "
-                    f"({len(rows.fieldnames or ())}); put quotes around text with commas in it"
+                    f"{place}: has not as many fields as there are names of columns ({len(names)}); put "
+                    f"quotes around text with {mark!r} in it"
                 )
-            yield Row(place, f"line {number}", number, {k: v or None for k, v in record.items()})
+            values = {name: text or None for name, text in record.items()}
+            if any(values.values()):  # a spreadsheet may end in lines of nothing but commas
+                yield Row(place, f"line {number}", number, values)
     except csv.Error as error:
         raise SuiteError(f"{path}:{ended + 1}: not CSV: {error}") from error
+
+
+def _delimiter(line: str) -> str:
+    return max(",;\t", key=lambda mark: len(next(csv.reader([line], delimiter=mark), [])))
+
+
+def _distinct(path: Path, names: Sequence[str]) -> list[str]:
+    """Without blanks around them; raises SuiteError where two columns have one name."""
+    stripped = [name.strip() for name in names]
+    twice = [name for name, times in Counter(stripped).items() if name and times > 1]
+    if twice:
+        raise SuiteError(f"{path}: {twice[0]!r} is the name of two columns; rename one")
+    return stripped
 
 
 def _parquet_rows(path: Path) -> Iterator[Row]:

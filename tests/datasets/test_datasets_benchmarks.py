@@ -1,5 +1,6 @@
 """Benchmarks by name: their columns, their sizes, and the real sets where they are here."""
 
+import csv
 import json
 import re
 from importlib.metadata import entry_points
@@ -10,6 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from costbench.datasets.benchmark import Benchmark
+from costbench.datasets.file import File
 from costbench.datasets.hub import HubSplit
 from costbench.datasets.mathematics import Aime2024, Amc23, Gsm8k, Math500, OlympiadBench
 from costbench.datasets.multiple_choice import (
@@ -19,7 +21,7 @@ from costbench.datasets.multiple_choice import (
     LsatAr,
     Mmlu,
 )
-from costbench.errors import SuiteError
+from costbench.errors import SuiteError, UnavailableError
 from costbench.types import Problem
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -65,7 +67,7 @@ def load(named: type[Benchmark], folder: Path, *rows: object, **fields: Any) -> 
 
 
 def test_there_are_as_many_as_the_page_says() -> None:
-    assert len(BENCHMARKS) == 14
+    assert len(BENCHMARKS) == 15
 
 
 @pytest.mark.parametrize("named", BENCHMARKS, ids=kind_of)
@@ -93,19 +95,34 @@ def test_the_real_set_loads_whole(named: type[Benchmark]) -> None:
         assert problem.level == record.get("level")
 
 
-@pytest.mark.parametrize(
-    "named", [one for one in HERE if kind_of(one) not in {"mmlu", "aime2025"}], ids=kind_of
-)
+@pytest.mark.parametrize("named", [one for one in HERE if one is not Mmlu], ids=kind_of)
 def test_the_first_rows_in_their_own_columns_are_those_of_the_plain_form(
     named: type[Benchmark],
 ) -> None:
-    """But MMLU, which comes without names of columns, and AIME 2025, whose source here is LaTeX."""
+    """But MMLU, which comes without names of columns."""
     own, plain = (
         list(named(path=file_of(named, name), problems=2).load())
         for name in ("raw_head.jsonl", "test.jsonl")
     )
     assert [p.answer for p in own] == [p.answer for p in plain]
     assert [p.prompt for p in own] == [p.prompt for p in plain]
+
+
+def test_the_original_csv_of_mmlu_is_a_file_without_a_header(tmp_path: Path) -> None:
+    rows = [json.loads(line) for line in file_of(Mmlu, "raw_head.jsonl").read_text().splitlines()]
+    with (tmp_path / "test.csv").open("w", encoding="utf-8", newline="") as lines:
+        csv.writer(lines).writerows(rows)
+    header = ("question", *"ABCD", "answer")
+    found = File(path=tmp_path / "test.csv", header=header, id=None, choices=tuple("ABCD"))
+    problems = list(found.load())
+    assert [problem.answer for problem in problems] == [row[5] for row in rows]
+    own = [
+        {"question": row[0], "subject": "any", "choices": row[1:5], "answer": "ABCD".index(row[5])}
+        for row in rows
+    ]
+    named = load(Mmlu, tmp_path, *own)
+    assert [p.prompt for p in named] == [p.prompt for p in problems]
+    assert [p.answer for p in named] == [p.answer for p in problems]
 
 
 def test_levels_of_math500_are_as_many_as_a_plan_reckons_with() -> None:
@@ -327,7 +344,7 @@ def test_a_set_that_cannot_be_had_is_told_with_what_to_do(
     monkeypatch: pytest.MonkeyPatch, error: Exception, message: str
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "datasets", Library(error))
-    with pytest.raises(SuiteError) as caught:
+    with pytest.raises(UnavailableError) as caught:
         list(GpqaDiamond().load())
     assert str(caught.value).startswith(f"dataset Idavidrein/gpqa: {message}")
 
@@ -335,7 +352,7 @@ def test_a_set_that_cannot_be_had_is_told_with_what_to_do(
 def test_without_the_library_its_name_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "datasets", None)
     with pytest.raises(
-        SuiteError, match="dataset openai/gsm8k needs the datasets library: pip install"
+        UnavailableError, match="dataset openai/gsm8k needs the datasets library: pip install"
     ):
         list(Gsm8k().load())
 

@@ -12,24 +12,27 @@ from pydantic import ValidationError
 from costbench.datasets.choices import Shuffle
 from costbench.datasets.file import File
 from costbench.datasets.prompting import fill
-from costbench.errors import SuiteError
 from costbench.identity import dataset_sha256
 from costbench.types import Problem
+from tests.datasets import own_files
 
 OPTIONS = ["red", "green", "blue"]
 
 
+def one(folder: Path, row: dict[str, Any], **fields: Any) -> File:
+    """A file of one question."""
+    row = {"id": 1, "question": "Which color has the sky?", **row}
+    path = own_files.write_jsonl(folder / "mine.jsonl", row)
+    return File(path=path, **({"choices": "choices"} | fields))
+
+
 def load(folder: Path, row: dict[str, Any], **fields: Any) -> Problem:
-    path = folder / "mine.jsonl"
-    path.write_text(json.dumps({"id": 1, "question": "Which color has the sky?", **row}) + "\n")
-    (problem,) = File(path=path, **({"choices": "choices"} | fields)).load()
+    (problem,) = one(folder, row, **fields).load()
     return problem
 
 
 def told(folder: Path, row: dict[str, Any], **fields: Any) -> str:
-    with pytest.raises(SuiteError) as caught:
-        load(folder, row, **fields)
-    return str(caught.value).removeprefix(f"{folder / 'mine.jsonl'}:1: ")
+    return own_files.told(one(folder, row, **fields)).removeprefix("1: ")
 
 
 @pytest.mark.parametrize(
@@ -39,17 +42,34 @@ def told(folder: Path, row: dict[str, Any], **fields: Any) -> str:
         json.dumps(OPTIONS),
         [{"label": label, "text": text} for label, text in zip("ABC", OPTIONS, strict=True)],
         {"label": ["A", "B", "C"], "text": OPTIONS},
+        dict(zip("ABC", OPTIONS, strict=True)),
+        dict(zip("ABCD", [*OPTIONS, None], strict=True)),
+        str(OPTIONS),
+        str(dict(zip("ABC", OPTIONS, strict=True))),
     ],
 )
-@pytest.mark.parametrize("answer", ["C", "(C)", "c.", 2, "2", "blue", " blue "])
+@pytest.mark.parametrize(
+    ("answer", "way"),
+    [
+        ("C", None),
+        ("(C)", None),
+        ("c.", None),
+        (2, "index"),
+        ("2", "index"),
+        (3, None),
+        ("3", "number"),
+        ("blue", None),
+        (" blue ", "text"),
+    ],
+)
 def test_each_form_of_options_goes_with_each_way_to_name_the_right_one(
-    tmp_path: Path, choices: object, answer: object
+    tmp_path: Path, choices: object, answer: object, way: str | None
 ) -> None:
-    problem = load(tmp_path, {"choices": choices, "answer": answer})
+    problem = load(tmp_path, {"choices": choices, "answer": answer}, answer_is=way)
     assert (problem.answer, problem.options) == ("C", 3)
     assert problem.question == ("Which color has the sky?\n\nOptions:\nA. red\nB. green\nC. blue")
     assert problem.prompt == (
-        f"{problem.question}\n\nLet's think step by step and output the final answer (eg, A, B, C) within "
+        f"{problem.question}\n\n\nLet's think step by step and output the final answer (eg, A, B, C) within "
         "\\boxed{}."
     )
 
@@ -60,6 +80,9 @@ def test_options_may_stand_in_columns_of_their_own_and_some_questions_have_fewer
     row = {"A": "red", "B": "blue", "C": None, "answer": "B"}
     problem = load(tmp_path, row, choices=["A", "B", "C"])
     assert (problem.answer, problem.options) == ("B", 2)
+    assert told(tmp_path, {**row, "A": None}, choices=["A", "B", "C"]).startswith(
+        "the option in column 'A' is empty, and one behind it is not; "
+    )
     assert told(tmp_path, row, choices=["A", "B", "D"]).startswith(
         "no column 'D' (columns: A, B, C, "
     )
@@ -75,7 +98,9 @@ def test_labels_of_the_data_name_options_by_place(tmp_path: Path) -> None:
     [
         ({"choices": OPTIONS, "answer": "D"}, "the answer 'D' is a letter beyond the 3 options (A to C)"),
         ({"choices": OPTIONS, "answer": "pink"}, "the answer 'pink' is none of the 3 options; it has"),
-        ({"choices": OPTIONS, "answer": 3}, "the answer '3' is none of the 3 options"),
+        ({"choices": OPTIONS, "answer": 4}, "the answer '4' is none of the 3 options"),
+        ({"choices": OPTIONS, "answer": 2}, "the answer 2 can be read in several ways (as index option C, as "
+         "number option B); say which with `answer_is: letter`, `index` (from 0), `number` (from 1) or `te"),
         ({"choices": OPTIONS, "answer": -1}, "the answer '-1' is none of the 3 options"),
         ({"choices": ["4", "2", "0"], "answer": "2"}, "the answer '2' can be read in several ways (as index"),
         ({"choices": ["B", "A", "x"], "answer": "A"}, "the answer 'A' can be read in several ways (as"),
@@ -83,7 +108,7 @@ def test_labels_of_the_data_name_options_by_place(tmp_path: Path) -> None:
         ({"choices": ["x"] * 27, "answer": "A"}, "27 options; a multiple choice has 2 to 26"),
         ({"choices": "red or blue", "answer": "A"}, "no options to choose from, found 'red or blue'"),
         ({"choices": None, "answer": "A"}, "no options to choose from, found 'None'"),
-        ({"choices": "[broken", "answer": "A"}, "the options are not JSON: "),
+        ({"choices": "[broken", "answer": "A"}, "no options to choose from, found '[broken'"),
         ({"answer": "A"}, "no options in column 'choices' (columns: answer, id, question); name the right"),
         ({"choices": OPTIONS, "answer": None}, ""),
     ],
@@ -95,7 +120,7 @@ def test_what_is_no_choice_is_told(tmp_path: Path, row: dict[str, Any], message:
         assert told(tmp_path, row).startswith(message)
 
 
-@pytest.mark.parametrize(("way", "letter"), [("index", "C"), ("text", "B")])
+@pytest.mark.parametrize(("way", "letter"), [("index", "C"), ("number", "B"), ("text", "B")])
 def test_the_suite_says_how_an_answer_is_meant_that_could_mean_two(
     tmp_path: Path, way: str, letter: str
 ) -> None:

@@ -1,6 +1,5 @@
 """Levels, subjects and samples of a set."""
 
-import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from costbench.datasets.choosing import Sample, draw
 from costbench.datasets.columns import Item
 from costbench.datasets.file import File
 from costbench.datasets.rows import Row
-from costbench.errors import SuiteError
+from tests.datasets import own_files
 
 SUBJECTS = ("Number Theory", "algebra")
 
@@ -36,8 +35,7 @@ def path(tmp_path: Path) -> Path:
         {"id": i.id, "question": i.question, "answer": "1", "level": i.level, "subject": i.subject}
         for i in map(item, range(30))
     ]
-    (tmp_path / "mine.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return tmp_path / "mine.jsonl"
+    return own_files.write_jsonl(tmp_path / "mine.jsonl", *rows)
 
 
 def ids(path: Path, **fields: Any) -> list[int]:
@@ -45,9 +43,7 @@ def ids(path: Path, **fields: Any) -> list[int]:
 
 
 def told(path: Path, **fields: Any) -> str:
-    with pytest.raises(SuiteError) as caught:
-        ids(path, **fields)
-    return str(caught.value).removeprefix(f"{path}: ")
+    return own_files.told(File(path=path, **fields))
 
 
 def test_levels_and_subjects_choose_and_problems_takes_the_first_of_them(path: Path) -> None:

@@ -10,8 +10,8 @@ from pydantic import ValidationError
 
 from costbench.datasets.file import File
 from costbench.datasets.jsonl import Jsonl
-from costbench.errors import SuiteError
 from costbench.types import Problem
+from tests.datasets import own_files
 
 ROWS: list[dict[str, Any]] = [
     {"id": "one", "question": "1+1?", "answer": "2", "level": 1, "subject": "Addition"},
@@ -20,7 +20,7 @@ ROWS: list[dict[str, Any]] = [
 
 
 def write_jsonl(path: Path, rows: list[dict[str, Any]]) -> None:
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    own_files.write_jsonl(path, *rows)
 
 
 def write_json(path: Path, rows: list[dict[str, Any]]) -> None:
@@ -59,12 +59,7 @@ def load(path: Path, **fields: Any) -> list[Problem]:
 
 
 def told(path: Path, **fields: Any) -> str:
-    with pytest.raises(SuiteError) as caught:
-        load(path, **fields)
-    message = str(caught.value)
-    assert message.startswith(f"{path}")
-    assert "\n" not in message
-    return message.removeprefix(f"{path}")
+    return own_files.told(File(path=path, **fields))
 
 
 @pytest.mark.parametrize("name", FORMS)
@@ -84,7 +79,7 @@ def test_a_folder_stands_for_its_only_file_or_that_of_a_split(tmp_path: Path) ->
     write_jsonl(tmp_path / "train.jsonl", ROWS[:1])
     assert [len(load(tmp_path, split=split)) for split in ("test", "train")] == [2, 1]
     assert told(tmp_path) == (
-        ": holds no data file that could be meant alone (there are: test-00000-of-00001.jsonl, train.jsonl); "
+        "holds no data file that could be meant alone (there are: test-00000-of-00001.jsonl, train.jsonl); "
         "name the file itself"
     )
 
@@ -95,14 +90,68 @@ def test_a_folder_without_data_is_told(tmp_path: Path) -> None:
 
 def test_another_suffix_is_told_with_those_there_are(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("1+1?")
-    assert told(tmp_path / "mine.txt").startswith(": a file of problems ends in one of .jsonl, ")
+    assert told(tmp_path / "mine.txt").startswith("a file of problems ends in one of .jsonl, ")
 
 
 def test_a_csv_without_a_header_is_told_by_the_columns_it_seems_to_have(tmp_path: Path) -> None:
     (tmp_path / "mine.csv").write_text("one,1+1?,2\ntwo,2+2?,4\n")
     assert told(tmp_path / "mine.csv").startswith(
-        ":2: no text in column 'question' (columns: 1+1?, 2, one); name the right one with `question:`"
+        "2: no text in column 'question' (columns: 1+1?, 2, one); name the right one with `question:`"
     )
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_a_csv_of_any_spreadsheet_gives_the_same_problems(
+    tmp_path: Path, mark: str, end: str, encoding: str
+) -> None:
+    """Separators by country, lines by system, blanks around names, empty lines at the end."""
+    lines = [
+        f"id{mark} Frage {mark}answer",
+        f'one{mark}"Ei, was; heißt\t2+2?"{mark}4',
+        f'two{mark}"Said ""no""?"{mark}0',
+        mark * 2,
+        "",
+    ]
+    (tmp_path / "mine.csv").write_bytes(end.join([*lines, ""]).encode(encoding))
+    one, two = load(tmp_path / "mine.csv", question="Frage")
+    assert (one.id, one.question, one.answer) == ("one", "Ei, was; heißt\t2+2?", "4")
+    assert (two.id, two.question, two.answer) == ("two", 'Said "no"?', "0")
+
+
+def test_a_csv_whose_first_line_is_data_is_given_its_names(tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_text("one,1+1?,2\ntwo,2+2?,4\n")
+    header = ["id", "question", "answer"]
+    assert [p.answer for p in load(tmp_path / "mine.csv", header=header)] == ["2", "4"]
+    assert told(tmp_path / "mine.csv", header=header[:2]).startswith(
+        "1: has not as many fields as there are names of columns (2)"
+    )
+    shots = load(tmp_path / "mine.csv", header=header, shots=1, shots_from=tmp_path / "mine.csv")
+    assert shots[0].prompt.startswith("Question: 2+2?\nAnswer: \\boxed{4}")
+    write_jsonl(tmp_path / "mine.jsonl", ROWS)
+    assert told(tmp_path / "mine.jsonl", header=header) == (
+        "`header` is for CSV and TSV; columns here have names already"
+    )
+
+
+def test_two_columns_of_one_name_are_told(tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_text("id,question,answer,answer \n1,1+1?,2,3\n")
+    assert told(tmp_path / "mine.csv") == "'answer' is the name of two columns; rename one"
+
+
+@pytest.mark.parametrize("key", ["level", "subject"])
+def test_a_level_or_subject_that_the_suite_names_has_to_be_there(tmp_path: Path, key: str) -> None:
+    write_jsonl(tmp_path / "mine.jsonl", [{"id": 1, "question": "1+1?", "answer": "2"}])
+    assert len(load(tmp_path / "mine.jsonl")) == 1
+    assert told(tmp_path / "mine.jsonl", **{key: "grade"}) == (
+        f"1: no {key} in column 'grade' (columns: answer, id, question); name the right one with `{key}:`"
+    )
+
+
+def test_what_a_table_of_numbers_leaves_out_is_no_answer(tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "mine.jsonl", ['{"id": 1, "question": "1+1?", "answer": NaN}'])
+    assert load(tmp_path / "mine.jsonl")[0].answer is None
 
 
 @pytest.mark.parametrize(
@@ -110,16 +159,16 @@ def test_a_csv_without_a_header_is_told_by_the_columns_it_seems_to_have(tmp_path
     [
         (
             "id,question,answer\n1,one, two or three?,2\n",
-            ":2: has not as many fields as the first line",
+            "2: has not as many fields as there are names of columns (3); put quotes around text with ','",
         ),
         (
             "id,question,answer\n1,short\n",
-            ":2: has not as many fields as the first line names columns (3)",
+            "2: has not as many fields as there are names",
         ),
-        ('id,question,answer\n1,"open,2\n', ":2: not CSV: unexpected end of data"),
-        ("id,question,answer\n", ": holds no problem"),
-        ("", ": holds no problem"),
-        ("id,question,answer\n1,,2\n", ":2: no text in column 'question'"),
+        ('id,question,answer\n1,"open,2\n', "2: not CSV: unexpected end of data"),
+        ("id,question,answer\n", "holds no problem"),
+        ("", "holds no problem"),
+        ("id,question,answer\n1,,2\n", "2: no text: column 'question' is empty; correct the file"),
     ],
 )
 def test_a_bad_csv_is_told_with_its_line(tmp_path: Path, text: str, message: str) -> None:
@@ -130,17 +179,17 @@ def test_a_bad_csv_is_told_with_its_line(tmp_path: Path, text: str, message: str
 @pytest.mark.parametrize("name", ["mine.csv", "mine.json", "mine.jsonl"])
 def test_a_file_that_is_not_utf_8_is_told(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b'{"id": 1, "question": "caf\xe9", "answer": "1"}\n')
-    assert told(tmp_path / name) == ": not UTF-8 text"
+    assert told(tmp_path / name) == "not UTF-8 text; save it as UTF-8 (of a spreadsheet: CSV UTF-8)"
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", ": not JSON: "),
-        ("5", ": expected a list of objects"),
-        ('{"a": 1}', ": expected a list of objects"),
-        ("[1]", ": expected a list of objects"),
-        ("[]", ": holds no problem"),
+        ("{", "not JSON: "),
+        ("5", "expected a list of objects"),
+        ('{"a": 1}', "expected a list of objects"),
+        ("[1]", "expected a list of objects"),
+        ("[]", "holds no problem"),
     ],
 )
 def test_a_json_file_has_one_list_of_objects(tmp_path: Path, text: str, message: str) -> None:
@@ -151,20 +200,20 @@ def test_a_json_file_has_one_list_of_objects(tmp_path: Path, text: str, message:
 def test_a_file_that_is_no_parquet_is_told(tmp_path: Path) -> None:
     pytest.importorskip("pyarrow")
     (tmp_path / "mine.parquet").write_bytes(b"PAR1 or not")
-    assert told(tmp_path / "mine.parquet").startswith(": cannot be read: ")
-    assert told(tmp_path / "none.parquet").startswith(": cannot be read: ")
+    assert told(tmp_path / "mine.parquet").startswith("cannot be read: ")
+    assert told(tmp_path / "none.parquet").startswith("cannot be read: ")
 
 
 def test_parquet_without_pyarrow_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
     (tmp_path / "mine.parquet").write_bytes(b"")
-    assert told(tmp_path / "mine.parquet") == ": Parquet needs pyarrow: pip install pyarrow"
+    assert told(tmp_path / "mine.parquet") == "Parquet needs pyarrow: pip install pyarrow"
 
 
 def test_ids_that_occur_twice_are_told_with_both_lines(tmp_path: Path) -> None:
     write_csv(tmp_path / "mine.csv", [ROWS[0], ROWS[1], ROWS[0]])
     assert told(tmp_path / "mine.csv") == (
-        ":4: the id 'one' is already that of line 2; ids must be unique"
+        "4: the id 'one' is already that of line 2; ids must be unique"
     )
 
 
@@ -177,7 +226,7 @@ def test_a_key_within_a_column_is_named_with_a_dot(tmp_path: Path) -> None:
 def test_what_stands_before_the_mark_is_no_answer(tmp_path: Path) -> None:
     write_jsonl(tmp_path / "mine.jsonl", [{**ROWS[0], "answer": "1+1=2\n#### 2"}])
     assert load(tmp_path / "mine.jsonl", answer_after="####")[0].answer == "2"
-    assert told(tmp_path / "mine.jsonl", answer_after="%%") == ":1 has no '%%' in 'answer'"
+    assert told(tmp_path / "mine.jsonl", answer_after="%%") == "1 has no '%%' in 'answer'"
 
 
 @pytest.mark.parametrize(
@@ -222,5 +271,5 @@ def test_shots_need_a_source_and_enough_of_it(tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match="shots: from where"):
         File(path=tmp_path / "mine.jsonl", shots=1)
     assert told(tmp_path / "mine.jsonl", shots=2, shots_from=tmp_path / "mine.jsonl") == (
-        ": 2 `shots` need more than 2 answered questions"
+        "2 `shots` need more than 2 answered questions"
     )

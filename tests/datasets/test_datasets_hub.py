@@ -37,7 +37,7 @@ def test_no_answer_is_none_and_a_list_is_refused(folder: Path) -> None:
     rows = [{"question": "Why?", "answer": None, "answers": ["2"]}]
     (folder / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert [problem.answer for problem in Hub(path=str(folder)).load()] == [None]
-    with pytest.raises(SuiteError, match="row 0: no answer in column 'answers'"):
+    with pytest.raises(SuiteError, match="row 0: no answer: column 'answers' holds"):
         list(Hub(path=str(folder), answer="answers").load())
 
 

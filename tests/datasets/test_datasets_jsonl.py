@@ -1,6 +1,5 @@
 """JSON Lines files of one's own: what is read from them, and what is told of a bad one."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +7,9 @@ import pytest
 from pydantic import ValidationError
 
 from costbench.datasets.jsonl import Jsonl
-from costbench.errors import SuiteError
 from costbench.suite import load_suite
 from costbench.types import Problem
+from tests.datasets.own_files import told, write_jsonl
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 ROWS = [
@@ -19,24 +18,15 @@ ROWS = [
 ]
 
 
+UTF_8 = "not UTF-8 text; save it as UTF-8 (of a spreadsheet: CSV UTF-8)"
+
+
 def write(folder: Path, *lines: object) -> Path:
-    path = folder / "problems.jsonl"
-    texts = [line if isinstance(line, str) else json.dumps(line) for line in lines]
-    path.write_text("\n".join(texts) + "\n", encoding="utf-8")
-    return path
+    return write_jsonl(folder / "problems.jsonl", *lines)
 
 
 def load(path: Path, **fields: Any) -> list[Problem]:
     return list(Jsonl(path=path, **fields).load())
-
-
-def told(path: Path, **fields: Any) -> str:
-    """What a bad file is told, without its path."""
-    with pytest.raises(SuiteError) as caught:
-        load(path, **fields)
-    message = str(caught.value)
-    assert message.startswith(f"{path}:")
-    return message.removeprefix(f"{path}:")
 
 
 def test_each_line_is_a_problem(tmp_path: Path) -> None:
@@ -106,29 +96,29 @@ def test_the_path_is_taken_from_the_folder_of_the_suite(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
-    assert told(tmp_path / "none.jsonl") == " cannot be read: No such file or directory"
-    assert told(tmp_path) == " cannot be read: Is a directory"
+    assert told(Jsonl(path=tmp_path / "none.jsonl")) == "cannot be read: No such file or directory"
+    assert told(Jsonl(path=tmp_path)) == "cannot be read: Is a directory"
 
 
 @pytest.mark.parametrize("text", ["", "\n  \n\n"])
 def test_an_empty_file_is_told(tmp_path: Path, text: str) -> None:
-    assert told(write(tmp_path, text)) == " holds no problem"
+    assert told(Jsonl(path=write(tmp_path, text))) == "holds no problem"
 
 
 def test_a_file_that_is_not_utf_8_is_told(tmp_path: Path) -> None:
     path = tmp_path / "problems.jsonl"
     path.write_bytes(b'{"id": 1, "question": "caf\xe9", "answer": "1"}\n')
-    assert told(path) == " not UTF-8 text"
+    assert told(Jsonl(path=path)) == UTF_8
 
 
 def test_a_repeated_id_is_told_with_both_lines(tmp_path: Path) -> None:
     path = write(tmp_path, ROWS[0], "", ROWS[1], {**ROWS[1], "id": "one"})
-    assert told(path) == "4: the id 'one' is already that of line 1; ids must be unique"
+    assert told(Jsonl(path=path)) == "4: the id 'one' is already that of line 1; ids must be unique"
 
 
 def test_a_number_and_a_text_that_read_alike_are_one_id(tmp_path: Path) -> None:
     path = write(tmp_path, {**ROWS[0], "id": 1}, {**ROWS[1], "id": "1"})
-    assert "the id '1' is already that of line 1" in told(path)
+    assert "the id '1' is already that of line 1" in told(Jsonl(path=path))
 
 
 @pytest.mark.parametrize(
@@ -149,28 +139,38 @@ def test_a_missing_column_is_told_with_the_columns_there_are(
     tmp_path: Path, column: str, message: str
 ) -> None:
     lacking = {key: value for key, value in ROWS[1].items() if key != column}
-    assert told(write(tmp_path, ROWS[0], lacking)).startswith(f"2: {message} `{column}:`")
+    assert told(Jsonl(path=write(tmp_path, ROWS[0], lacking))).startswith(
+        f"2: {message} `{column}:`"
+    )
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"question": ""}, "no text in column 'question' ("),
-        ({"question": "  "}, "no text in column 'question' ("),
-        ({"question": 5}, "no text in column 'question' ("),
-        ({"question": ["1+1?"]}, "no text in column 'question' ("),
-        ({"answer": ["2"]}, "no answer in column 'answer' ("),
-        ({"answer": {"value": 2}}, "no answer in column 'answer' ("),
-        ({"id": ""}, "no id in column 'id' ("),
-        ({"id": None}, "no id in column 'id' ("),
-        ({"id": 1.5}, "no id in column 'id' ("),
+        (
+            {"question": ""},
+            "no text: column 'question' is empty; correct the file, or name another column",
+        ),
+        ({"question": "  "}, "no text: column 'question' is empty; "),
+        ({"question": 5}, "no text: column 'question' holds '5'; "),
+        ({"question": ["1+1?"]}, "no text: column 'question' holds \"['1+1?']\"; "),
+        ({"answer": ["2"]}, "no answer: column 'answer' holds \"['2']\"; "),
+        ({"answer": {"value": 2}}, "no answer: column 'answer' holds "),
+        (
+            {"id": ""},
+            "no id: column 'id' is empty; correct the file, or name another column with `id:`, or ",
+        ),
+        ({"id": None}, "no id: column 'id' is empty; "),
+        ({"id": 1.5}, "no id: column 'id' holds '1.5'; "),
         ({"id": "x" * 500}, "id: String should have at most 200 characters"),
     ],
 )
 def test_a_value_of_the_wrong_kind_is_told_with_its_line(
     tmp_path: Path, change: dict[str, object], message: str
 ) -> None:
-    assert told(write(tmp_path, ROWS[0], {**ROWS[1], **change})).startswith(f"2: {message}")
+    assert told(Jsonl(path=write(tmp_path, ROWS[0], {**ROWS[1], **change}))).startswith(
+        f"2: {message}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_a_value_of_the_wrong_kind_is_told_with_its_line(
 def test_a_line_that_is_no_object_is_told_with_its_number(
     tmp_path: Path, line: str, message: str
 ) -> None:
-    found = told(write(tmp_path, ROWS[0], line))
+    found = told(Jsonl(path=write(tmp_path, ROWS[0], line)))
     assert found.startswith(f"2: {message}")
     assert len(found) < 300
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
+from machines import machine
 
 from costbench.engines.transformers import TransformersEngine
 from costbench.graders.exact import ExactGrader
-from costbench.hardware import Machine
 from costbench.measuring import cell_spec
 from costbench.metering.sampler import Reading
 from costbench.plan import Cell
@@ -59,16 +59,7 @@ GPUS = tuple(Device(domain=f"gpu:GPU-{name}", name="Test", update_period_s=0.01)
 GPU_METER = METER.model_copy(
     update={"scope": "gpu_device", "headline": ("gpu:GPU-a", "gpu:GPU-b"), "devices": GPUS}
 )
-MACHINE = Machine(
-    cpu="Test",
-    cores=2,
-    memory_gib=8.0,
-    system="Linux",
-    python="3.12",
-    virtual=None,
-    gpus=(),
-    versions={},
-)
+MACHINE = machine(cpu="Test", cores=2)
 META = {
     "suite": {
         "name": "hand",

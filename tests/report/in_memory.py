@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 import numpy as np
+from machines import machine
 
 from costbench.analysis.stats import Resampling
 from costbench.engines.transformers import TransformersEngine
 from costbench.graders.exact import ExactGrader
-from costbench.hardware import Machine
 from costbench.measuring import cell_spec
 from costbench.metering.trace import trace_of
 from costbench.plan import Cell
@@ -19,10 +19,7 @@ from costbench.report.measured import measure_run
 from costbench.suite import policy_budget
 from costbench.types import Model, Problem, Sampling
 
-MACHINE = Machine(
-    cpu="Test", cores=2, memory_gib=8.0, system="Linux", python="3.12", virtual=None, gpus=(),
-    versions={},
-)  # fmt: skip
+MACHINE = machine(cpu="Test", cores=2)
 META = {
     "suite": {
         "name": "made-up",
