@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Self
 
+import numpy as np
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -16,7 +17,7 @@ from costbench.doctor import Finding, can_run, diagnose, examine
 from costbench.hardware import probe_machine
 from costbench.interfaces import Served
 from costbench.plan import Cell, Plan
-from costbench.prices import headline, load_prices
+from costbench.prices import PriceBook, api_price, headline, load_prices
 from costbench.printable import clean
 
 _INDENT = " " * 17
@@ -82,9 +83,9 @@ def _protocol_lines(plan: Plan) -> list[str]:
 
 
 def _elsewhere(plan: Plan, cells: tuple[Cell, ...]) -> list[str]:
-    """What a skipped group would take where it can run; what that costs depends on where."""
-    name, *figures, _, download = _estimate(plan, cells)
-    return [f"({name})", *figures, "n/a", download]
+    """What a skipped group would take where it can run; what a machine costs depends on where."""
+    name, *figures, usd, download = _estimate(plan, cells)
+    return [f"({name})", *figures, usd if _is_remote(cells[0]) else "n/a", download]
 
 
 def _estimate(plan: Plan, cells: tuple[Cell, ...]) -> list[str]:
@@ -92,9 +93,6 @@ def _estimate(plan: Plan, cells: tuple[Cell, ...]) -> list[str]:
     tokens = sum(cell.token_limit for cell in cells)
     speed = group.expect.tokens_per_second
     seconds = tokens / speed if speed else None
-    book = load_prices(plan.suite.prices) if plan.suite.prices else None
-    tariff = headline(book, plan.machine, gpus=1 if plan.machine.gpus else 0)
-    usd = tariff.usd_per_s * seconds if tariff and seconds else None
     download = group.expect.download_gb
     return [
         group.name,
@@ -102,9 +100,34 @@ def _estimate(plan: Plan, cells: tuple[Cell, ...]) -> list[str]:
         f"{sum(cell.attempts for cell in cells):,}",
         f"{tokens:,}",
         "n/a" if seconds is None else f"<= {math.ceil(seconds / 60)}",
-        "n/a" if usd is None else f"<= {usd:.2g}",
+        _usd(plan, cells, seconds),
         "n/a" if download is None else f"{download:g}",
     ]
+
+
+def _usd(plan: Plan, cells: tuple[Cell, ...], seconds: float | None) -> str:
+    """Of the machine's time, or of a remote server's tokens."""
+    book = load_prices(plan.suite.prices) if plan.suite.prices else None
+    if _is_remote(cells[0]):
+        return _usd_of_tokens(cells, book)
+    tariff = headline(book, plan.machine, gpus=1 if plan.machine.gpus else 0)
+    return f"<= {tariff.usd_per_s * seconds:.2g}" if tariff and seconds else "n/a"
+
+
+def _is_remote(cell: Cell) -> bool:
+    return isinstance(cell.engine, Served) and cell.engine.remote
+
+
+def _usd_of_tokens(cells: tuple[Cell, ...], book: PriceBook | None) -> str:
+    """What is written at most; what is read, only the server's tokenizer knows."""
+    usd = 0.0
+    for cell in cells:
+        price = api_price(book, cell.model.name)
+        if price is None:
+            return "n/a"
+        nothing, most = np.zeros(1), np.array([float(cell.policy.token_limit())])
+        usd += cell.attempts * float(price.usd(nothing, nothing, most)[0])
+    return f"<= {usd:.2g} + input"
 
 
 def show_doctor(form: str) -> bool:

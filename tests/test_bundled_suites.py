@@ -7,8 +7,10 @@ import yaml
 from machines import machine
 
 from costbench.hardware import Gpu
+from costbench.interfaces import Served
 from costbench.locations import find_suite
 from costbench.plan import make_plan
+from costbench.screen import print_plan
 from costbench.suite import Suite, load_suite
 
 FOLDER = Path(__file__).parents[1] / "suites"
@@ -23,7 +25,7 @@ ATTEMPTS = {
     # one free, four policies at four budgets, 16 times AIME 2025, MATH-500, AMC and OlympiadBench
     "l1-budgets": {"budgets": 17 * 16 * (30 + 500 + 83 + 674)},
     "out-of-domain": {"open": 10 * (1000 + 230 + 510 + 1221 + 750), "gated": 10 * 198},
-    "tiers": {"local": 5 * (128 + 250 + 50)},
+    "tiers": {"local": 5 * (128 + 250 + 50), "api": 128 + 250 + 50},
 }
 
 
@@ -61,11 +63,25 @@ def test_those_that_need_hardware_say_which_and_how_long_and_from_what(name: str
     assert "\n# Time: " in head
     assert "ot measured by us" in head
     for group in read(name).groups:
-        assert group.requires.gpu == "cuda"
         assert group.requires.hub
-        assert group.requires.gpu_memory_gib
         assert group.expect.tokens_per_second
+        if isinstance(group.engine, Served):
+            assert group.requires.env
+            continue
+        assert group.requires.gpu == "cuda"
+        assert group.requires.gpu_memory_gib
         assert group.expect.download_gb
+
+
+def test_an_endpoint_is_estimated_by_its_tokens(
+    offline: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    print_plan(make_plan(read("tiers"), LARGE, outlook=True), err=False)
+    row = next(line for line in capsys.readouterr().out.splitlines() if "(api)" in line)
+    tokens = 428 * 8192
+    assert f"{tokens:,}" in row
+    assert f"<= {tokens * 2 / 1e6:.2g} + input" in row
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -73,7 +89,8 @@ def test_a_group_has_one_baseline_and_models_that_do_not_reason_say_so(name: str
     for group in read(name).groups:
         assert [model.role for model in group.models].count("baseline") == 1
         for model in group.models:
-            assert model.thinks != ("Instruct" in model.path)
+            shown = "Instruct" not in model.path and not isinstance(group.engine, Served)
+            assert model.thinks is shown
 
 
 def test_every_suite_is_on_the_page_about_suites() -> None:
