@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Self
 import yaml
 from pydantic import ValidationError
 
+from costbench.datasets.prompting import options_shown
 from costbench.errors import SuiteError
 from costbench.interfaces import Grader
 from costbench.plugins import build_component
@@ -15,7 +16,7 @@ from costbench.types import Answered, Grade
 from costbench.voting import GradeAll, elect
 
 _UNGRADED = """
-SELECT a.id, p.answer, {options}
+SELECT a.id, p.answer, {options}, p.question
 FROM attempts a JOIN problems p ON p.dataset = :dataset AND p.id = a.problem
 WHERE a.cell = :cell AND a.error IS NULL AND NOT EXISTS
     (SELECT 1 FROM grades g WHERE g.attempt = a.id AND g.grader = :grader AND g.version = :version
@@ -34,6 +35,13 @@ class _Waiting(NamedTuple):
     attempt: int
     reference: str | None
     options: int | None
+    question: str
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Of its options; the question of an imported run may be any text."""
+        found = options_shown(self.question) if self.options else ()
+        return found if len(found) == self.options else ()
 
 
 class Grading:
@@ -121,9 +129,11 @@ class Grading:
             texts = [text for _, text in pieces]
             responses = texts if spec.get("votes") else ["".join(texts)]
             parts = [answer_of(text, spec["model"]) for text in responses]
+        asked = Answered(
+            reference=one.reference or "", answer="", options=one.options, texts=one.texts
+        )
         return [
-            Answered(reference=one.reference or "", answer=text, options=one.options, closed=closed)
-            for text, closed in parts
+            asked.model_copy(update={"answer": text, "closed": closed}) for text, closed in parts
         ]
 
     def _opened(self, grader: Grader) -> GradeAll:

@@ -209,6 +209,8 @@ class Answered(Frozen):
     """The text after the end of thinking, or from where a policy began the answer; empty without either."""
     options: int | None = None
     """How many a multiple choice has; None: it is none, or nobody said."""
+    texts: tuple[str, ...] = ()
+    """Of the options, in their order; empty where they are not known."""
     closed: bool = True
     """False: its thinking never ended, so that there is nothing to grade."""
 

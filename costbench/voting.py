@@ -38,7 +38,7 @@ class _Ballot:
         self.settled.append(head)
         reference = self.grades[head.first].extracted or ""
         return [
-            Answered(reference=reference, answer=self.responses[one.first].answer)
+            self.responses[one.first].model_copy(update={"reference": reference})
             for one in self.open
         ]
 

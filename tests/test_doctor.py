@@ -87,7 +87,7 @@ def test_everything_is_tried_for_real(tmp_path: Path) -> None:
     assert server.startswith("untried engine   openai: needs settings of yours: base_url")
     assert engine.startswith("works")
     assert f"4 tokens of abacus-base (torch {torch.__version__}" in engine
-    assert any(line.startswith("works   grader   math: math-2+math-verify-") for line in lines)
+    assert any(line.startswith("works   grader   math: math-3+math-verify-") for line in lines)
     heads = [line for line in lines if not line.startswith(" ")]
     assert {line.split()[0] for line in heads} <= {"works", "absent", "untried"}
     assert "Traceback" not in done.stderr
@@ -106,7 +106,7 @@ def test_what_is_missing_is_named_and_the_rest_is_tried(
 ) -> None:
     done = doctor(tmp_path, missing)
     assert told in done.stdout
-    assert "works   grader   exact: exact-2" in done.stdout
+    assert "works   grader   exact: exact-3" in done.stdout
     assert done.returncode == code
 
 

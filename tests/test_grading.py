@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from costbench.datasets.prompting import shown
+from costbench.graders.choice import ChoiceGrader
 from costbench.graders.exact import ExactGrader
 from costbench.grading import Grading, answer_from, answer_of, answer_part, cell_accuracy
 from costbench.store import Attempt, Call, PlannedCell, Store
@@ -126,3 +128,25 @@ def test_run_folders_from_before_there_were_options_are_graded(store: Store) -> 
         store.db.execute("DROP TABLE problem_facts")
         with Grading(store) as grading:
             assert grading.grade_all() == 4
+
+
+@pytest.mark.parametrize(
+    ("options", "outcome"), [(2, ("B", "option_text")), (3, (None, "no_answer"))]
+)
+def test_the_texts_of_options_are_read_from_the_stored_question(
+    tmp_path: Path, options: int, outcome: tuple[str | None, str]
+) -> None:
+    question = shown("Where?\n\nOptions:\nA. none", ("here", "over there"))
+    problem = Problem(id="p", question=question, prompt="?", answer="B", options=options)
+    spec = {
+        "dataset_sha256": "d",
+        "model": {"thinking": Thinking().model_dump()},
+        "grader": ChoiceGrader().model_dump(),
+    }
+    with Store.create(tmp_path / "run", {}, [PlannedCell("cell", spec, [problem])]) as store:
+        store.begin_session({})
+        store.add_attempts([attempt("p", "so</think>The answer is over there.", True)], [])
+        with Grading(store) as grading:
+            grading.grade_all()
+        row = store.db.execute("SELECT extracted, reason FROM grades").fetchone()
+    assert row == outcome

@@ -116,7 +116,7 @@ def test_graders_stand_side_by_side_and_old_grades_stay(run: Path) -> None:
     assert before <= grades(run)
     assert len(grades(run)) == 72
     report = json.loads(costbench(place, "report", "--format", "json", "--grader", "exact").stdout)
-    assert {cell["grader_version"] for cell in report["cells"]} == {"exact-2"}
+    assert {cell["grader_version"] for cell in report["cells"]} == {"exact-3"}
 
 
 def test_answers_that_another_grader_judges_differently_are_listed(run: Path) -> None:
@@ -131,7 +131,7 @@ def test_answers_that_another_grader_judges_differently_are_listed(run: Path) ->
     for one in found["changes"]:
         assert one["old_correct"] is not one["new_correct"]
         assert one["old"].startswith("math ")
-        assert one["new"].startswith("numeric numeric-1+0.99")
+        assert one["new"].startswith("numeric numeric-2+0.99")
 
 
 def grades(run: Path) -> set[tuple[object, ...]]:

@@ -66,6 +66,19 @@ def shown(question: str, options: Sequence[str] = ()) -> str:
     return f"{question}\n\nOptions:\n{options_text(options)}" if options else question
 
 
+def options_shown(asked: str) -> tuple[str, ...]:
+    """The options below a question, as `shown` puts them there; none where it did not."""
+    _, shows, lines = asked.rpartition("\n\nOptions:\nA. ")
+    found: list[str] = []
+    for letter in ascii_uppercase[1:] if shows else ():
+        option, more, rest = lines.partition(f"\n{letter}. ")
+        if not more:
+            break
+        found.append(option)
+        lines = rest
+    return (*found, lines) if found else ()
+
+
 def fill(template: str, question: str, options: Sequence[str] = ()) -> str:
     """The template with the question in it; braces of either stay as they are.
 

@@ -18,7 +18,7 @@ class ExactGrader(Component):
     @property
     def version(self) -> str:
         """Changes with the rules of extraction and comparison."""
-        return "exact-2"
+        return "exact-3"
 
     def normalized(self, answer: str) -> str:
         """As it is compared."""

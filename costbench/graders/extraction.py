@@ -56,27 +56,33 @@ _JOINT = re.compile(r"and|or|,|;")
 _FARTHEST = 60
 """Characters between two boxes that are one answer."""
 _MOST_TOGETHER = 12
+_PARAGRAPH = 500
+"""Characters before and after the last number in which its formula is looked for."""
 
 _PHRASE = re.compile(
     r"\b(?:the|my|our|correct|final|right|best)\s{1,9}(?:(?:correct|final|right|best)\s{1,9})?"
-    r"answer(?:\s{1,9}is\b|[*_]{0,3}\s{0,9}:)[\s:*_`]{0,20}"
+    r"answers?(?:\s{1,9}(?:is|are)\b|[*_]{0,3}\s{0,9}:)[\s:*_`]{0,20}"
     r"|\bfinal\s{1,9}answer[*_]{0,3}\s{0,9}is\b[\s:*_`]{0,20}"
-    r"|(?:^|(?<=\n)|(?<=\. ))[#*_> ]{0,9}answer[*_]{0,3}\s{0,9}(?::|is\b)[\s:*_`]{0,20}",
+    r"|(?:^|(?<=\n)|(?<=\. ))[#*_> ]{0,9}answer[*_]{0,3}\s{0,9}(?::|is\b)[\s:*_`]{0,20}"
+    r"|答案(?:应该)?[是为][\s:：*_`]{0,20}|答案[*_]{0,3}\s{0,9}[:：][\s*_`]{0,20}",  # noqa: RUF001 - as they write it
     re.IGNORECASE,
 )
-# As pandoc tells a formula from two prices: no space inside the dollars, no digit after them.
+# As pandoc tells a formula from two prices: no space inside the dollars, no digit after them; or a command.
 _FORMULA = re.compile(
     r"\$\$(?P<display>[^$]{1,4000}?)\$\$"
     r"|\$(?!\s)(?P<inline>(?:\\[^\n]|[^$\n\\]){1,4000}?)(?<!\s)\$(?!\d)"
+    r"|\$(?P<spaced>(?=[^$]{0,400}\\[A-Za-z])[^$]{1,400})\$(?!\d)"
     r"|\\\((?P<parens>.{1,4000}?)\\\)"
     r"|\\\[(?P<brackets>.{1,4000}?)\\\]",
     re.DOTALL,
 )
-_COMMA = re.compile(r"\s{0,3}(?:,\s{0,3}(?:and|or)?|;|and|or)\s{0,3}(?=[$\\])")
-_END_OF_STATEMENT = re.compile(r"\n|\.(?=\s|$)|,\s{1,9}(?!and\b|or\b)(?=[a-z]{2})")
+_COMMA = re.compile(r"\s{0,3}(?:,\s{0,3}(?:and|or)?|;|and|or)\s{0,3}(?=[$\\]|$)")
+_END_OF_STATEMENT = re.compile(
+    r"\n|\.(?=\s|$)|。|,\s{1,9}(?!and\b|or\b)(?=[a-z]{2})|\s\(?(?:because|since|as|which|where)\b"
+)
 
 _NUMBER = re.compile(
-    r"(?<![\w.])[-−]?"  # noqa: RUF001 - models write the real minus sign too
+    r"(?:(?<![A-Za-z0-9_.À-ӿ])|(?<=frac)|(?<=sqrt))[-−]?"  # noqa: RUF001 - models write the real minus sign too
     r"(?:(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)(?:\.[0-9]+)?|\.[0-9]+)"
     r"(?:[eE][-+]?[0-9]{1,4}(?!\w)|\s?(?:×|\\times|\\cdot|\*)\s?10\^\{?[-−]?[0-9]{1,4}\}?)?"  # noqa: RUF001
     r"(?:/[0-9]+)?(?:\s?\\?%)?"
@@ -176,10 +182,33 @@ def _only_line(text: str) -> str | None:
 
 
 def _last_number(text: str) -> str | None:
+    r"""The last number, or the formula that it is in: "we get $\frac{3}{4}$" does not say 4."""
     last = None
     for number in _NUMBER.finditer(text):
-        last = number[0]
-    return last.replace("−", "-") if last else None  # noqa: RUF001 - as above
+        last = number
+    if last is None:
+        return None
+    return _formula_around(text, last) or last[0].replace("−", "-")  # noqa: RUF001 - as above
+
+
+def _formula_around(text: str, number: re.Match[str]) -> str | None:
+    """The right-hand side of the formula that a number stands in, with those before it that belong to it."""
+    start = max(0, number.start() - _PARAGRAPH)
+    start = max(
+        start, text.rfind("\n\n", start, number.start())
+    )  # no formula has a blank line in it
+    formulas = list(_FORMULA.finditer(text, start, number.end() + _PARAGRAPH))
+    while formulas and formulas[-1].start() > number.start():
+        formulas.pop()
+    if not formulas or formulas[-1].end() < number.end():
+        return None
+    together = [formulas.pop()]
+    while formulas and _COMMA.fullmatch(text, formulas[-1].end(), together[0].start()):
+        together.insert(0, formulas.pop())
+    texts = [str(one[one.lastindex or 0]).strip() for one in together]
+    only = texts[0]
+    several = len(texts) > 1 or ("," in only and only.count("=") > 1)
+    return ", ".join(texts) if several else only.rpartition("=")[2].strip() or only
 
 
 _FINDERS = {"phrase": _after_phrase, "last_number": _last_number, "line": _only_line}

@@ -22,10 +22,12 @@ _WRAPPING = re.compile(
 )
 _PHRASE = re.compile(
     r"(?:\b(?:answer|option|choice)(?:\s{1,3}(?:letter|choice|option))?"
-    r"(?:\s{1,3}to\s{1,3}(?:the|this)\s{1,3}(?:question|problem))?[*_]{0,3}"
-    r"(?:\s{0,9}:|\s{1,9}(?:is|would\s{1,3}be|must\s{1,3}be|should\s{1,3}be|has\s{1,3}to\s{1,3}be)\b)"
+    r"(?:\s{1,3}to\s{1,3}(?:the|this)\s{1,3}(?:question|problem))?[*_\"']{0,3}"
+    r"(?:\s{0,9}[:=]|\s{1,9}[-\u2013\u2014](?=\s)|\s{1,9}(?:is|would\s{1,3}be|must\s{1,3}be|should\s{1,3}be|has\s{1,3}to\s{1,3}be)\b)"
     r"|\b(?:i|we|i'd|i'll|i\s{1,3}would|i\s{1,3}will|would)\s{1,3}(?:choose|pick|select|go\s{1,3}with)\b"
-    r"|答案(?:应该)?(?:是|为|选)?\s{0,3}[:：]?)"  # noqa: RUF001 - as they write it
+    r"|\brespuesta(?:\s{1,3}correcta)?\s{1,3}es\b|\br[ée]ponse(?:\s{1,3}correcte)?\s{1,3}est\b"
+    r"|\bantwort(?:\s{1,3}ist\b|\s{0,3}:)|\bответ\s{0,3}:"  # noqa: RUF001 - Russian
+    r"|答案(?:应该)?(?:是|为|选)?\s{0,3}[:：]?|[故应]选择?\s{0,3}[:：]?|选择|选(?=\s?[A-Z(]))"  # noqa: RUF001 - as they write it
     r"[ \t\n:*_`$]{0,20}",
     re.IGNORECASE,
 )
@@ -36,6 +38,7 @@ _LEAD = re.compile(
     re.IGNORECASE,
 )
 _QUOTED = re.compile(r"['‘]([A-Za-z])['’]")  # noqa: RUF001 - quotes
+_TAG = re.compile(r"</?answer>", re.IGNORECASE)
 _AFTER_A_LETTER = re.compile(
     r"because|since|as|is|was|would|must|and|or|but|not|which|that|it|for|due|given|with|has|seems|being"
 )
@@ -85,11 +88,15 @@ def letter_of(reference: str) -> str | None:
 def _patterns(options: int) -> _Patterns:
     last = chr(ord("A") + options - 1)
     upper, any_case = f"[A-{last}]", f"[A-{last}a-{last.lower()}]"
-    end = r"(?![\w'’+^=#%]|-\w)"  # noqa: RUF001 - the other apostrophe
+    end = r"(?![A-Za-z0-9_À-ӿ'’+^=#%]|-\w)"  # noqa: RUF001 - the other apostrophe
     decoration = (
-        r"[\s>*_#$(\[{\"]{0,12}(?:\\[(\[])?(?:(?i:option|choice|answer)[\s:]{1,3})?[(\[*]{0,4}"
+        r"[\s>*_#$(\[{\"'`]{0,12}(?:\\[(\[])?(?:(?i:option|choice|answer)[\s:]{1,3})?[(\[*]{0,4}"
     )
-    closing = r"[)\]*_`$}]{0,6}"
+    closing = r"[)\]*_`$}\"']{0,6}"
+    stated = (
+        r"(?:^|[.,:;!?]\s|\b(?i:so|thus|hence|therefore|then|that|but|and|think|believe|option|choice|answer|letter"
+        r"|statement|clearly|only|means)\s)[(*]{0,3}"
+    )
     return _Patterns(
         whole=re.compile(
             rf"\(?(?:(?i:option|choice|answer)[\s:]*)?\(?({any_case}){end}\s?[).:\],;]*\s*(?P<rest>.*)",
@@ -102,12 +109,17 @@ def _patterns(options: int) -> _Patterns:
         ),
         alone=re.compile(rf"{decoration}({any_case}){closing}\s?[.,:;!]?{closing}\s*"),
         listed=re.compile(
-            rf"{decoration}({upper})(?:{closing}[.):,;]|{closing}\s[-\u2013\u2014]\s).*", re.DOTALL
+            rf"{decoration}(?:({upper})(?:{closing}[.):,;]|{closing}\s[-\u2013\u2014]\s|\s(?:because|since)\b)"
+            rf"|({any_case})\)).*",
+            re.DOTALL,
         ),
         marked=re.compile(
             rf"\(({upper})\)|\*\*\(?({upper})\)?[.):]?\*\*|\b(?:[Oo]ption|[Cc]hoice|[Ll]etter)\s\(?({upper}){end}"
-            rf"|(?<![\w'’])({upper}){end}\s(?:is|must be|seems)\s(?:the\s|most\s|likely\s)*"  # noqa: RUF001
+            rf"|{stated}({upper})[)*]{{0,3}}{end}\s(?:is|must be|seems)\s(?:the\s|most\s|likely\s)*"
             rf"(?:correct|right|best|true|answer)"
+            rf"|\b[Oo]nly\s\(?({upper}){end}\)?\s(?:works|fits|is|remains|holds|satisfies)\b"
+            rf"|(?:(?<=[a-z]{{2}})[:,]|=>|[→⇒]|\b(?i:so|thus|hence|therefore|leaves|leaves us with),?)"
+            rf"\s[(*]{{0,3}}({upper}){end}(?=[)*]{{0,3}}\s?[.!]?[)*]{{0,3}}\s*$)"
             rf"|\b(?:[Ii]t'?s|[Ii]t\sis|is|be|choose|chose|pick|select|with|answer)\s({upper}){end}(?=\s?[.!]?\s*$)"
             rf"|####\s?\(?({upper}){end}"
         ),
@@ -151,7 +163,8 @@ def _stated(line: str, start: int, patterns: _Patterns) -> tuple[str, ...]:
     letter, after = found[1], line[found.end() :]
     ends = not after.strip() or after.lstrip()[0] in ").:,;!?]"
     if letter.islower():
-        return (letter.upper(),) if not after.strip(" ).!]") or after.startswith(")") else ()
+        text_follows = after.startswith(")") or re.match(r"[.:](?:\s|$)", after)
+        return (letter.upper(),) if not after.strip(" ).!]") or text_follows else ()
     if letter in "AI" and not ends and not _goes_on(after):
         return ()
     return _with_others(line, start, patterns)
@@ -185,7 +198,8 @@ def _with_others(
 
 def _of_lines(text: str, patterns: _Patterns) -> Choice | None:
     """The last line that is a letter, else the only one that lines begin with, else the last line's marks."""
-    lines = [line[:MAX_LINE].strip() for line in text.splitlines() if line.strip()]
+    parts = _TAG.sub("\n", text).splitlines()
+    lines = [line[:MAX_LINE].strip() for line in parts if line.strip()]
     alone = next(
         (found for line in reversed(lines) if (found := patterns.alone.fullmatch(line))), None
     )
@@ -199,7 +213,7 @@ def _of_lines(text: str, patterns: _Patterns) -> Choice | None:
             )
         )
         listed = {
-            _with_others(line, found.start(1), patterns)
+            _with_others(line, found.start(found.lastindex or 1), patterns)
             for line in lines
             if (found := patterns.listed.fullmatch(line))
         }

@@ -22,8 +22,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from costbench.graders.extraction import DEFAULT_ORDER, Extracted, Order, final_answer, suffix
-from costbench.graders.notation import in_base, of_the_day, words
-from costbench.graders.workers import Pair, Verdict, Workers
+from costbench.graders.notation import bare, of_the_day
+from costbench.graders.texts import in_base, letter_before_text, words
+from costbench.graders.verifying import Pair, Verdict
+from costbench.graders.workers import Workers
 from costbench.types import Answered, Component, Grade
 
 MAX_LENGTH = 2_000
@@ -51,7 +53,7 @@ class MathGrader(Component):
     @property
     def version(self) -> str:
         """Changes with our rules, with Math-Verify's, and with where the answer is looked for."""
-        version = f"math-2+math-verify-{metadata.version('math-verify')}"
+        version = f"math-3+math-verify-{metadata.version('math-verify')}"
         return version + suffix(self.extract)
 
     def normalized(self, answer: str) -> str:
@@ -105,17 +107,19 @@ def _without_library(pair: Pair) -> Verdict | None:
 
 
 def _by_text(extracted: str, reference: str) -> Verdict | None:
-    """Decide on what is no formula: words, times of the day, numbers with a base."""
+    """Decide on what is no formula: words, letters of options, times of the day, numbers with a base."""
     text = words(reference)
-    if text is not None and text == words(extracted):
+    same = bare(extracted) == bare(reference) or (text is not None and text == words(extracted))
+    if same or letter_before_text(extracted, reference):
         return "equal"
     if _DECIMAL.fullmatch(extracted) and _DECIMAL.fullmatch(reference):
         return "equal" if _near(Decimal(extracted), Decimal(reference)) else "different"
-    for reading in (in_base, of_the_day):
-        told, wanted = reading(extracted), reading(reference)
-        if told and wanted and None not in (told[1], wanted[1]):
-            same = told[1] == wanted[1] and (reading is in_base or told[0] == wanted[0])
-            return "equal" if same else "different"
+    told, wanted = in_base(extracted), in_base(reference)
+    if told and wanted:
+        return "equal" if told == wanted or told[2] == wanted[2] is not None else "different"
+    hour, due = of_the_day(extracted), of_the_day(reference)
+    if hour and due:
+        return "equal" if hour == due else "different"
     return None
 
 

@@ -64,7 +64,7 @@ class NumericGrader(Component):
         """Changes with the rules, with the tolerances, and with how signs and units are read."""
         settings = f"{self.relative_tolerance:g}+{self.absolute_tolerance:g}+{self.percent}"
         units = "" if self.ignore_units else "+units"
-        return f"numeric-1+{settings}{units}{suffix(self.extract)}"
+        return f"numeric-2+{settings}{units}{suffix(self.extract)}"
 
     def normalized(self, answer: str) -> str:
         """By value, where it is a number; its words elsewhere."""

@@ -17,23 +17,13 @@ import warnings
 from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Self
 
 from costbench.errors import GradeError
-from costbench.graders.notation import alternatives, as_latex, ends_in_a_letter, without_percent
+from costbench.graders.verifying import Pair, Verdict, verdict_on
 
 if TYPE_CHECKING:
     from pebble import ProcessPool
-
-Verdict = Literal[
-    "equal",
-    "different",
-    "unparsed_answer",
-    "timeout",
-    "crashed",
-    "unparsed_reference",
-    "too_long",
-]
 
 BATCH = 64
 """Pairs per task: one task for each pair costs about a quarter more time."""
@@ -44,13 +34,6 @@ _FRUITLESS_POOLS = 3
 _SHARE_OF_DEADLINE = 0.5
 """After which a worker hands back what it has of a chunk: many slow answers are not one that hangs."""
 _LAST_RESORT_S = 10
-
-
-class Pair(NamedTuple):
-    """A final answer and what it should be."""
-
-    extracted: str
-    reference: str
 
 
 class Workers:
@@ -191,7 +174,7 @@ def _verify_chunk(chunk: list[Pair], enough_s: float, killed_at_last_s: int) -> 
     try:
         start = time.monotonic()
         for pair in chunk:
-            verdicts.append(_verify(pair))
+            verdicts.append(verdict_on(pair))
             if time.monotonic() - start > enough_s:
                 break
         return verdicts
@@ -202,78 +185,3 @@ def _verify_chunk(chunk: list[Pair], enough_s: float, killed_at_last_s: int) -> 
 def _alarm(seconds: int) -> None:
     if sys.platform != "win32":
         signal.alarm(seconds)
-
-
-def _verify(pair: Pair) -> Verdict:
-    letters = ends_in_a_letter(pair.reference)
-    try:
-        # "5:00" is read as 5/0; no answer can equal that.
-        reference = [
-            one for one in _parse(pair.reference, letters) if str(one) not in ("nan", "zoo")
-        ]
-        extracted = _parse(pair.extracted, letters)
-        if _equal(reference, extracted) or _equal_but_for_percent(pair):
-            return "equal"
-    except Exception:  # noqa: BLE001 - whatever the library raises is its failure, not the answer's
-        return "crashed"
-    if not _understood(reference):
-        return "unparsed_reference"
-    return "different" if _understood(extracted) else "unparsed_answer"
-
-
-def _equal(reference: list[Any], extracted: list[Any]) -> bool:
-    from math_verify import verify
-
-    # x >= 0 and [0, oo) are one answer, whichever of the two is the reference.
-    return bool(
-        verify(
-            reference,
-            extracted,
-            allow_set_relation_comp=True,
-            timeout_seconds=None,
-            raise_on_error=True,
-        )
-    )
-
-
-def _equal_but_for_percent(pair: Pair) -> bool:
-    """Where one of the two has a percent sign, it is a unit or a hundredth: Math-Verify's own rule."""
-    shares = [without_percent(text) for text in pair]
-    if shares.count(None) != 1:
-        return False
-    share = next(text for text in shares if text is not None)
-    other = _parse(pair.reference if shares[1] is None else pair.extracted)
-    hundredth = f"\\frac{{1}}{{100}} \\cdot ({as_latex(share)})"
-    return any(_equal(other, _parse(text)) for text in (share, hundredth))
-
-
-def _understood(readings: list[Any]) -> bool:
-    return any(not isinstance(reading, str) for reading in readings)
-
-
-def _parse(text: str, letters: bool = False) -> list[Any]:
-    """Math-Verify's readings of an answer: formulas, and the text itself last."""
-    parts = alternatives(text)
-    if parts:
-        return [_union(parts)]
-    return _readings(as_latex(text, letters=letters))
-
-
-def _union(parts: list[str]) -> Any:
-    """The numbers for which one of these inequalities holds."""
-    from sympy import Union
-
-    return Union(*(_readings(as_latex(part))[0].as_set() for part in parts))
-
-
-def _readings(latex: str) -> list[Any]:
-    from math_verify import LatexExtractionConfig, parse
-
-    # As LaTeX only: its search for plain numbers would take the 2 out of an unreadable "(1, 2".
-    readings: list[Any] = parse(
-        f"\\boxed{{{latex}}}",
-        extraction_config=[LatexExtractionConfig(boxed_match_priority=0)],
-        parsing_timeout=None,
-        raise_on_error=True,
-    )
-    return readings

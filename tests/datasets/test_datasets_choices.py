@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from costbench.datasets.choices import Shuffle
 from costbench.datasets.file import File
-from costbench.datasets.prompting import fill
+from costbench.datasets.prompting import fill, options_shown, shown
 from costbench.identity import dataset_sha256
 from costbench.types import Problem
 from tests.datasets import own_files
@@ -173,3 +173,15 @@ def test_a_template_says_where_options_and_letters_stand() -> None:
 
 def test_options_stand_below_the_question_where_the_template_does_not_say() -> None:
     assert fill("Q: {question}", "Sky?", ["red", "blue"]) == "Q: Sky?\n\nOptions:\nA. red\nB. blue"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("red", "blue"), ("x\ny", "B. z", "C. no"), tuple(f"the {n}" for n in range(26)), ("", "b")],
+)
+def test_options_are_read_back_from_what_is_shown(options: tuple[str, ...]) -> None:
+    assert options_shown(shown("Which?", options)) == options
+
+
+def test_a_question_without_options_has_none() -> None:
+    assert options_shown("Which?") == options_shown("Which?\n\nOptions:\nA. red") == ()

@@ -18,8 +18,8 @@ def grade(
 def test_is_a_grader_whose_version_tells_its_options() -> None:
     assert isinstance(ChoiceGrader(), Grader)
     assert isinstance(ChoiceGrader(), Normalizing)
-    assert ChoiceGrader().version == "choice-1"
-    assert ChoiceGrader(options=7).version == "choice-1+7"
+    assert ChoiceGrader().version == "choice-2"
+    assert ChoiceGrader(options=7).version == "choice-2+7"
     with pytest.raises(ValidationError):
         ChoiceGrader(options=27)
 
@@ -70,6 +70,34 @@ def test_reasons(answer: str, reason: str, extracted: str | None) -> None:
     found = grade("B", answer)
     assert (found.reason, found.extracted) == (reason, extracted)
     assert found.correct is (extracted == "B")
+
+
+PLACES = ("Paris", "Lyon, France", "A and B", "paris.", "~A")
+
+
+@pytest.mark.parametrize(
+    ("answer", "letter", "reason"),
+    [
+        ("The answer is Lyon, France.", "B", "option_text"),
+        (r"\boxed{\text{Lyon, France}}", "B", "option_text"),
+        ("**Answer:** lyon, france, which is a city.", None, "no_answer"),
+        (r"\boxed{A and B}", "C", "option_text"),
+        (r"\boxed{A and C}", "A, C", "several_letters"),
+        ("The answer is Paris.", None, "no_answer"),  # there are two
+        ("Paris", None, "no_answer"),
+        ("Lyon, France", "B", "option_text"),
+        (r"\boxed{~A}", "E", "option_text"),
+        (r"\boxed{A}", "A", "boxed"),
+        ("I have been to Lyon, France", None, "no_answer"),
+    ],
+)
+def test_the_text_of_one_option_is_its_letter(answer: str, letter: str | None, reason: str) -> None:
+    asked = Answered(reference="B", answer=answer, options=5, texts=PLACES)
+    with ChoiceGrader().open() as grade_all:
+        (found,) = grade_all([asked])
+        (without,) = grade_all([asked.model_copy(update={"texts": ()})])
+    assert (found.extracted, found.reason) == (letter, reason)
+    assert without.reason != "option_text"
 
 
 @pytest.mark.parametrize(

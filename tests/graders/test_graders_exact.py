@@ -12,7 +12,7 @@ def grade(reference: str, answer: str) -> Grade:
 
 def test_is_a_grader_with_a_version() -> None:
     assert isinstance(ExactGrader(), Grader)
-    assert ExactGrader().version == "exact-2"
+    assert ExactGrader().version == "exact-3"
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,43 @@ def test_last_box(answer: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        (r"The probability is $\frac{3}{4}$.", r"\frac{3}{4}"),
+        (r"We get $ \frac{3}{4} $", r"\frac{3}{4}"),
+        (r"so \(x = -\frac32\) then", r"-\frac32"),
+        ("Then $m + n = 5 + 7 = 12$.", "12"),
+        ("So \\[\n f(x) = x^2 + 1\n\\]", "x^2 + 1"),
+        ("They are $x = 1$ and $x = 2$.", "x = 1, x = 2"),
+        ("With $a = 3$, $b = 5$ we have $a + b = 8$.", "8"),
+        ("$x = 1, y = 2$", "x = 1, y = 2"),
+        ("Since $n = 5$, there are 12", "12"),
+        ("It was $20 - $5 = $15", "15"),
+        ("from $5 to $7", "7"),
+        ("一共有42个", "42"),
+        ("v2a is no number, 3 is", "3"),
+        ("in $x$\n\nthere are 3 and $y$", "3"),
+    ],
+)
+def test_the_last_number_comes_with_its_formula(answer: str, text: str) -> None:
+    assert found(answer) == (text, "last_number")
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        ("The answers are 1 and 2.", "1 and 2"),
+        ("The answer is 42 because 6*7=42.", "42"),
+        ("The answer is 42 (since 6*7=42).", "42"),
+        ("答案是42。因为6*7", "42"),
+        ("答案：$42$", "42"),  # noqa: RUF001 - full-width
+    ],
+)
+def test_a_statement_ends_before_its_reason(answer: str, text: str) -> None:
+    assert found(answer) == (text, "phrase")
+
+
+@pytest.mark.parametrize(
     ("answer", "text", "how"),
     [
         (r"\boxed{1} and then \boxed{2}", "2", "boxed_of_several"),

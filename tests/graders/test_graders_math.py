@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from costbench.graders.math import MAX_LENGTH, MathGrader
-from costbench.graders.workers import Pair, Workers
+from costbench.graders.verifying import Pair
+from costbench.graders.workers import Workers
 from costbench.interfaces import Grader
 from costbench.types import Answered, Grade
 
@@ -44,7 +45,7 @@ def children() -> set[int]:
 
 def test_is_a_grader_with_the_library_in_its_version() -> None:
     assert isinstance(MathGrader(), Grader)
-    assert re.fullmatch(r"math-2\+math-verify-[0-9.]+", MathGrader().version)
+    assert re.fullmatch(r"math-3\+math-verify-[0-9.]+", MathGrader().version)
 
 
 EQUAL = [

@@ -14,11 +14,11 @@ def grade(reference: str, answer: str, **settings: object) -> Grade:
 def test_is_a_grader_whose_version_tells_its_settings() -> None:
     assert isinstance(NumericGrader(), Grader)
     assert isinstance(NumericGrader(), Normalizing)
-    assert NumericGrader().version == "numeric-1+1e-06+0+unit"
+    assert NumericGrader().version == "numeric-2+1e-06+0+unit"
     other = NumericGrader(
         relative_tolerance=0.01, percent="hundredth", ignore_units=False, extract=("phrase",)
     )
-    assert other.version == "numeric-1+0.01+0+hundredth+units+phrase"
+    assert other.version == "numeric-2+0.01+0+hundredth+units+phrase"
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ def recorded(folder: Path, tried: Attempt) -> CellRecord:
     with Store.create(folder / "run", {}, [planned]) as store:
         store.begin_session({})
         store.add_attempts([tried], [])
-        (found,) = read_records(store, {CELL.id: ("exact", "exact-2")}).cells
+        (found,) = read_records(store, {CELL.id: ("exact", "exact-3")}).cells
     return found
 
 
