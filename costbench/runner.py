@@ -183,7 +183,7 @@ class _Session:
         in_flight = max(cell.calls_in_flight for cell in cells)
         async with cells[0].engine.open(cells[0].model, in_flight) as engine:
             note_engine(self._store, cells, engine, self._sampler.facts)
-            passes = self._without_refused(cells, passes, engine)
+            passes = await self._without_refused(cells, passes, engine)
             self._pacing.watch(engine.gpu_uuids)
             whose = f"{cells[0].group}/{cells[0].model.name}"
             await self._pacing.idle("idle_context", whose)
@@ -208,10 +208,10 @@ class _Session:
         self._store.add_event("failed", reason, group)
         self._observer.failed(group, reason)
 
-    def _without_refused(
+    async def _without_refused(
         self, cells: list[Cell], passes: list[tuple[int, Cell]], engine: OpenEngine
     ) -> list[tuple[int, Cell]]:
-        left, why = within_reach(cells, engine)
+        left, why = await within_reach(cells, engine)
         if why is not None:
             self.note_failed(cells[0].group, why)
         return [(number, cell) for number, cell in passes if cell in left]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from costbench.interfaces import Caching, Engine, Limited, OpenEngine, Served
+from costbench.interfaces import Budgeting, Caching, Engine, Limited, OpenEngine, Served
 from costbench.plan import Cell
 from costbench.store import Store
 from costbench.suite import Meters
@@ -78,11 +78,27 @@ def note_questions_again(store: Store, cell: Cell, engine: OpenEngine) -> None:
         store.add_event("cache", "a pass asked its questions again to fill its window", cell.id)
 
 
-def within_reach(cells: Sequence[Cell], opened: OpenEngine) -> tuple[list[Cell], str | None]:
+async def within_reach(cells: Sequence[Cell], opened: OpenEngine) -> tuple[list[Cell], str | None]:
     """The cells whose policies this engine can serve, and why not the others."""
-    cannot = opened.cannot_continue if isinstance(opened, Limited) else None
-    if cannot is None:
-        return list(cells), None
-    left = [cell for cell in cells if not getattr(cell.policy, "continues", False)]
-    names = dict.fromkeys(cell.policy_name for cell in cells if cell not in left)
-    return left, f"{', '.join(names)}: {cannot}" if names else None
+    left, whys = list(cells), list[str]()
+    for needs, why_not in (("continues", _cannot_continue), ("engine_budgets", _cannot_budget)):
+        needing = [cell for cell in left if getattr(cell.policy, needs, False)]
+        cannot = await why_not(opened) if needing else None
+        if cannot is not None:
+            left = [cell for cell in left if cell not in needing]
+            names = dict.fromkeys(cell.policy_name for cell in needing)
+            whys.append(f"{', '.join(names)}: {cannot}")
+    return left, "; ".join(whys) or None
+
+
+async def _cannot_continue(opened: OpenEngine) -> str | None:
+    return opened.cannot_continue if isinstance(opened, Limited) else None
+
+
+async def _cannot_budget(opened: OpenEngine) -> str | None:
+    if isinstance(opened, Budgeting):
+        return await opened.why_no_thinking_budget()
+    return (
+        "this engine has no budget of thinking tokens of its own; use the policy `budget_forcing`, or "
+        "the engine `vllm`"
+    )

@@ -125,6 +125,8 @@ class Request(Frozen):
     """Filled in by the runner, from the suite's seed, the cell, the problem and the pass."""
     answering: bool = False
     """The policy ended thinking without the model's marker: what is sampled now is answer."""
+    thinking_token_budget: Count | None = None
+    """Where the engine itself has to end thinking; only engines that are `Budgeting` can."""
 
 
 class Retry(Frozen):

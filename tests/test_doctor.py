@@ -1,5 +1,6 @@
 """`costbench doctor` on this machine as it is, and on one where something is missing."""
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -83,8 +84,14 @@ def test_everything_is_tried_for_real(tmp_path: Path) -> None:
     done = doctor(tmp_path)
     assert done.returncode == 0
     lines = done.stdout.splitlines()
-    engine, server = sorted(line for line in lines if " engine " in line)[::-1]
+    (server, engine, vllm) = sorted(
+        (line for line in lines if " engine " in line), key=lambda line: line.split()[2]
+    )
     assert server.startswith("untried engine   openai: needs settings of yours: base_url")
+    if importlib.util.find_spec("vllm") is None:
+        assert vllm.startswith(
+            "absent  engine   vllm: engine vllm: the package vllm is not installed"
+        )
     assert engine.startswith("works")
     assert f"4 tokens of abacus-base (torch {torch.__version__}" in engine
     assert any(line.startswith("works   grader   math: math-3+math-verify-") for line in lines)

@@ -114,6 +114,7 @@ ONLY_IN = {
     "genai_prices": ("costbench.prices",),
     "inspect_ai": ("costbench.imports",),
     "openai": ("costbench.engines",),
+    "vllm": ("costbench.engines",),
     "pynvml": ("costbench.metering",),
 }
 

@@ -47,11 +47,13 @@ MEASURING = (
     "costbench.datasets.arithmetic",
     "costbench.datasets.jsonl",
     "costbench.engines.openai",
+    "costbench.engines.vllm",
     "costbench.graders.math",  # named in the suite, not used before the grading
     "costbench.metering.nvml",
     "costbench.policies.budget_forcing",
     "costbench.policies.majority",
     "costbench.policies.prompt_budget",
+    "costbench.policies.thinking_token_budget",
     "costbench.policies.truncation",
     "costbench.policies.unconstrained",
 )

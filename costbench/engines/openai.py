@@ -18,7 +18,7 @@ from pydantic import Field, field_validator
 
 from costbench.engines.model_files import resolve_model
 from costbench.engines.openai_faults import Retries, Secrets
-from costbench.errors import EngineError
+from costbench.errors import EngineError, NotInstalledError
 from costbench.interfaces import OpenEngine
 from costbench.types import Component, Model
 
@@ -210,6 +210,6 @@ def _require_library() -> None:
         importlib.metadata.version("openai")
         importlib.metadata.version("aiohttp")
     except importlib.metadata.PackageNotFoundError as error:
-        raise EngineError(
+        raise NotInstalledError(
             f"engine openai: the package {error.name} is not installed; pip install 'costbench[openai]'"
         ) from None

@@ -5,11 +5,10 @@ from dataclasses import replace
 from costbench.engines.openai_faults import RefusedError
 from costbench.engines.openai_prompts import Prompts
 from costbench.engines.openai_requests import Takes
-from costbench.engines.openai_server import Continuing, Server
+from costbench.engines.openai_server import QUESTION, Continuing, Server
 from costbench.errors import EngineError, RequestError
-from costbench.types import Completion, Message, Model, Piece, Request, Sampling
+from costbench.types import Completion, Model, Piece, Request, Sampling
 
-_QUESTION = (Message(role="user", content="Say 1."),)
 _TOKENS = 16
 _PLAIN = Sampling(temperature=1, top_p=1)
 """What no model refuses."""
@@ -34,7 +33,7 @@ async def examine(server: Server, model: Model, prompts: Prompts | str, *, wante
 
 async def _chat(server: Server, model: Model) -> Completion:
     """A first answer; fields that the server refuses are left out from then on."""
-    request = Request(messages=_QUESTION, max_tokens=_TOKENS, seed=0, sampling=_PLAIN)
+    request = Request(messages=QUESTION, max_tokens=_TOKENS, seed=0, sampling=_PLAIN)
     while True:
         try:
             return await server.generate(request)
@@ -64,7 +63,7 @@ def _why_not(model: Model, prompts: Prompts | str, chat: Completion, *, wanted: 
         return "`continuation: never`"
     if isinstance(prompts, str):
         return f"{prompts}; say `tokenizer:`, a folder or hub id with the model's tokenizer"
-    here = prompts.count_prompt(prompts.conversation(_QUESTION))
+    here = prompts.count_prompt(prompts.conversation(QUESTION))
     if chat.input_tokens not in {None, here}:
         return (
             f"the server reads {chat.input_tokens} tokens where the chat template here makes {here}: "
@@ -81,7 +80,7 @@ def _why_not(model: Model, prompts: Prompts | str, chat: Completion, *, wanted: 
 async def _continue(server: Server, model: Model) -> None:
     """Plain completions: with stop markers that can be told, else with ones that we listen for."""
     request = Request(
-        messages=_QUESTION,
+        messages=QUESTION,
         written=(Piece(text="1", origin="injected"),),
         max_tokens=1,
         stop=(model.thinking.close,),

@@ -81,6 +81,8 @@ class Form:
             said["top_k"] = sampling.top_k
         if self.takes.seed and request.seed is not None:
             said["seed"] = request.seed % _SEEDS
+        if request.thinking_token_budget is not None:
+            said["thinking_token_budget"] = request.thinking_token_budget
         return said
 
     @property

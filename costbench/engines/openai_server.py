@@ -7,14 +7,22 @@ from dataclasses import dataclass, replace
 
 from costbench.engines.openai_answers import Answers, Sent
 from costbench.engines.openai_cache import PrefixCache
-from costbench.engines.openai_faults import OverflowingError, Passing, Retries, Unreachable
+from costbench.engines.openai_faults import (
+    OverflowingError,
+    Passing,
+    RefusedError,
+    Retries,
+    Unreachable,
+)
 from costbench.engines.openai_hearing import Heard
 from costbench.engines.openai_prompts import Prompts
 from costbench.engines.openai_requests import Form
 from costbench.engines.openai_wire import Pace, Wire
 from costbench.errors import ContextFullError, EngineError, RequestError, TransientError
-from costbench.types import Completion, LatencyBasis, Model, Request, Retry
+from costbench.types import Completion, LatencyBasis, Message, Model, Request, Retry
 
+QUESTION = (Message(role="user", content="Say 1."),)
+"""What a server is asked to see what it takes."""
 _GIVES_UP_AFTER = 20
 """Requests in a row that all failed: then it is the server, and not the requests."""
 
@@ -100,6 +108,31 @@ class Server:
             raise
         self._failed_in_a_row = 0
         return done
+
+    async def why_no_thinking_budget(self) -> str | None:
+        """Why the server does not end thinking by itself; whether it can is asked by two requests.
+
+        Many servers ignore fields that they do not know; one that heeds it refuses what is no number.
+        """
+        asked = Request(messages=QUESTION, max_tokens=1, seed=0, thinking_token_budget=1)
+        try:
+            await self.generate(asked)
+        except RequestError as error:
+            return f"{self.place}: `thinking_token_budget` is refused: {error}"
+        form = self.form
+        self.form = replace(form, extra=form.extra | {"thinking_token_budget": "much"})
+        try:
+            await self.generate(asked)
+        except RefusedError:
+            return None
+        except RequestError as error:
+            return f"{self.place}: whether it heeds `thinking_token_budget` cannot be told: {error}"
+        finally:
+            self.form = form
+        return (
+            f"{self.place} ignores `thinking_token_budget`; use the policy `budget_forcing`, or a server "
+            "of vLLM"
+        )
 
     def _note_failure(self, error: RequestError) -> None:
         self._failed_in_a_row += 1

@@ -59,6 +59,30 @@ class Renderer:
         ids = row.tokens[: -len(marker)] if marker else row.tokens
         return self._piece(ids), self._piece(list(marker)) if marker else None
 
+    def split_at(self, ids: list[int], marker: str) -> tuple[Piece, Piece]:
+        """The same for a marker that was found in the text, in whatever tokens it came."""
+        size = next(
+            (n for n in range(1, len(ids)) if marker in self._tokenizer.decode(ids[-n:])), len(ids)
+        )
+        text = self._tokenizer.decode(ids, skip_special_tokens=False)
+        # Where its first token begins before the marker, the text in front has no ids of its own.
+        apart = self._tokenizer.decode(ids[-size:]) == marker
+        before, behind = tuple(ids[:-size]), tuple(ids[-size:])
+        return (
+            Piece(
+                text=text[: text.rindex(marker)],
+                origin="sampled",
+                token_ids=before if apart else None,
+                tokens=len(before),
+            ),
+            Piece(
+                text=marker,
+                origin="sampled",
+                token_ids=behind if apart else None,
+                tokens=len(behind),
+            ),
+        )
+
     def reasoning_tokens(self, row: Row, rendered: Rendered) -> int:
         """How many sampled tokens come before thinking has ended, the marker included."""
         if rendered.thinking_closed:
