@@ -97,7 +97,8 @@ class _Calls:
             )
         )
         if request.answering:  # no engine can see that in the text
-            done = done.model_copy(update={"reasoning_tokens": 0})
+            told = {"reasoning_tokens": 0, "first_answer_token_s": done.first_token_s}
+            done = done.model_copy(update=told)
         self._made[number] = Call(done, self._new_injected_tokens(request, done))
         return done
 

@@ -19,6 +19,16 @@ class Call:
 
 
 @dataclass(frozen=True)
+class Arrival:
+    """When an attempt of an open loop was to begin."""
+
+    scheduled_s: float
+    """What a user waits is counted from here, whatever came between."""
+    sent_s: float
+    """When we got to it: what is later than scheduled is our own lag, not the server's."""
+
+
+@dataclass(frozen=True)
 class Attempt:
     """One try at one problem: a solution, or the error that ended it.
 
@@ -42,6 +52,8 @@ class Attempt:
     """The error may not come again: a run that is resumed tries once more."""
     retries: Sequence[Retry] = ()
     """Requests that failed on the way, whatever became of the attempt."""
+    arrival: Arrival | None = None
+    """None in a closed loop, where an attempt arrives when it begins."""
 
 
 def add_attempt(database: sqlite3.Connection, session: int, attempt: Attempt) -> None:
@@ -76,6 +88,7 @@ def add_attempt(database: sqlite3.Connection, session: int, attempt: Attempt) ->
             for retry in attempt.retries
         ],
     )
+    _add_times(database, key, attempt)
     if attempt.transient:
         database.execute("INSERT INTO to_retry VALUES (?)", (key,))
     database.executemany(
@@ -96,6 +109,23 @@ def add_attempt(database: sqlite3.Connection, session: int, attempt: Attempt) ->
         database.execute("INSERT INTO attempt_costs VALUES (?, ?)", (key, attempt.usd))
 
 
+def _add_times(database: sqlite3.Connection, key: int, attempt: Attempt) -> None:
+    """What only streams and open loops tell."""
+    told = (
+        (key, at, call.completion.first_answer_token_s, _floats(call.completion.inter_token_s))
+        for at, call in enumerate(attempt.calls)
+    )
+    rows = [row for row in told if row[2:] != (None, None)]
+    database.executemany("INSERT INTO call_times VALUES (?, ?, ?, ?)", rows)
+    if attempt.arrival is not None:
+        row = (key, attempt.arrival.scheduled_s, attempt.arrival.sent_s)
+        database.execute("INSERT INTO arrivals VALUES (?, ?, ?)", row)
+
+
+def _floats(values: Sequence[float] | None) -> bytes | None:
+    return None if values is None else array("f", values).tobytes()
+
+
 _LOST = "input_tokens,output_tokens"
 """An answer that broke off tells no counts."""
 
@@ -114,7 +144,7 @@ def _put_aside(database: sqlite3.Connection, attempt: Attempt) -> None:
         found,
     )
     database.execute("DELETE FROM attempts WHERE id = ?", found)
-    for table in ("calls", "call_facts", "pieces", "grades", "to_retry"):
+    for table in ("calls", "call_facts", "call_times", "arrivals", "pieces", "grades", "to_retry"):
         database.execute(f"DELETE FROM {table} WHERE attempt = ?", found)  # noqa: S608 - names of ours
 
 

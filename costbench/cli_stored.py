@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 @click.option(
     "--pareto",
     is_flag=True,
-    help="Draw the frontier, and tokens by level where levels are known: pareto and levels, .svg and .png.",
+    help="Draw the frontier, tokens by level and costs by load where there are any: pareto, levels, "
+    "loads, .svg and .png.",
 )
 @click.option(
     "--x",
@@ -41,6 +42,12 @@ if TYPE_CHECKING:
     multiple=True,
     metavar="KEY=VALUE",
     help="Another price, decision or demand: machine.usd_per_hour=1.2",
+)
+@click.option(
+    "--slo",
+    multiple=True,
+    metavar="KEY=SECONDS",
+    help="What a service promises, in place of the suite's: ttft_s=2; may be repeated.",
 )
 @click.option("--baseline", metavar="CELL", help="Compare with this cell.")
 @options.GRADER
@@ -64,6 +71,7 @@ def report(  # noqa: PLR0913 - an option each
     out: Path | None,
     prices: tuple[Path, ...],
     changes: tuple[str, ...],
+    slo: tuple[str, ...],
     baseline: str | None,
     grader: str | None,
     window: "WindowKind | None",
@@ -89,6 +97,7 @@ def report(  # noqa: PLR0913 - an option each
         print_metered(summarize(source), form)
         return
     first, more = (prices[0] if prices else None), prices[1:]
+    changes += tuple(f"slo.{promise}" for promise in slo)
     wanted = ReportOptions(first, changes, baseline, grader, window, rule, more)
     found = make_report(source, wanted)
     folder = out or Path("reports") / found.run

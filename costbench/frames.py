@@ -41,6 +41,7 @@ COLUMNS = {
     "answer_tokens": "Int64", "injected_tokens": "Int64", "latency_s": "Float64", "ttft_s": "Float64",
     "mean_batch_size": "Float64", "joules": "Float64", "joules_provenance": "string",
     "machine_seconds": "Float64", "error": "string", "usd_imported": "Float64",
+    "request_rate": "Float64", "waited_s": "Float64", "ttfat_s": "Float64", "tpot_s": "Float64",
 }  # fmt: skip
 """Of `Run.attempts`, with their pandas types; all of them can be NA."""
 TEXT_COLUMNS = {"question": "string", "response": "string"}
@@ -58,6 +59,8 @@ class Run:
 
     def attempts(self, *, text: bool = False) -> pd.DataFrame:
         """One row per attempt, in the order of cells, problems and passes; what is not known is NA.
+
+        `waited_s` is from the scheduled arrival of an open loop until it was begun.
 
         `joules` and `machine_seconds` are the attempt's share of its window, by output tokens; `usd_imported`
         is what an imported file says that it cost;
@@ -124,4 +127,14 @@ def _cell(store: Store, run: RunRecord, record: CellRecord, text: bool) -> pd.Da
         joules_provenance=energy.provenance,
         machine_seconds=attributed(record, energy.window_seconds),
         usd_imported=record.columns.get("usd", np.nan),
+        request_rate=record.load.get("request_rate", np.nan),
+        waited_s=_waited(record),
+        ttfat_s=np.nan if spec.get("votes") else record.columns["ttfat_s"],
+        tpot_s=np.nan if spec.get("votes") else record.columns["tpot_s"],
     )
+
+
+def _waited(record: CellRecord) -> Floats | float:
+    """For a place in an open loop with a cap, or for us."""
+    columns = record.columns
+    return columns["started_s"] - columns["arrived_s"] if "open_loop" in record.spec else np.nan

@@ -236,6 +236,8 @@ def _completion(found: ImportedSample, start_s: float) -> Completion:
         submitted_s=began_s,
         started_s=began_s,
         first_token_s=None if found.ttft_s is None else began_s + found.ttft_s,
+        first_answer_token_s=None if found.ttfat_s is None else began_s + found.ttfat_s,
+        inter_token_s=found.inter_token_s,
         finished_s=math.nan if found.latency_s is None else began_s + found.latency_s,
     )
 

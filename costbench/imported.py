@@ -53,6 +53,10 @@ class ImportedSample(Frozen):
     latency_s: Seconds | None = None
     ttft_s: Seconds | None = None
     """To the first token."""
+    ttfat_s: Seconds | None = None
+    """To the first token of the answer, behind the thinking."""
+    inter_token_s: tuple[Seconds, ...] | None = None
+    """Between what came one after another."""
     usd: Usd | None = None
     """What the file says the attempt cost."""
     cut: bool = False

@@ -152,5 +152,11 @@ def cell_spec(cell: Cell) -> dict[str, Any]:
         "problems": len(cell.problems),
         "grader": component_spec("graders", cell.grader),
         "sampling": cell.sampling.model_dump(mode="json"),
-        "concurrency": cell.concurrency,
+        **_load_spec(cell),
     }
+
+
+def _load_spec(cell: Cell) -> dict[str, Any]:
+    if cell.open_loop is None:
+        return {"concurrency": cell.concurrency}
+    return {"concurrency": cell.open_loop.max_concurrency, "open_loop": cell.open_loop.spec}

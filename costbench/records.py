@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,8 @@ TOKEN_COLUMNS = (
 )  # fmt: skip
 _COLUMNS = (
     "problem", "sample", "round", "session", "outcome", *TOKEN_COLUMNS, "latency_s", "ttft_s",
-    "batch_size", "started_s", "first_token_s", "finished_s", "unclosed",
+    "batch_size", "started_s", "first_token_s", "finished_s", "unclosed", "ttfat_s", "arrived_s", "sent_s",
+    "tpot_s",
 )  # fmt: skip
 
 _ATTEMPTS = """
@@ -40,14 +41,20 @@ SELECT p.ordinal, a.pass, a.round, a.session,
          WHEN g.extracted IS NULL AND NOT a.finished THEN 2
          WHEN g.correct THEN 0 ELSE 1 END,
     {tokens},
-    MAX(c.finished_s) - MIN(c.submitted_s),
-    MIN(CASE WHEN c.ordinal = 0 THEN c.first_token_s - c.submitted_s END),
+    MAX(c.finished_s) - COALESCE(r.scheduled_s, MIN(c.submitted_s)),
+    MIN(CASE WHEN c.ordinal = 0 THEN c.first_token_s - COALESCE(r.scheduled_s, c.submitted_s) END),
     SUM(1.0 * c.batch_size * c.output_tokens) / NULLIF(SUM(c.output_tokens), 0),
     a.started_s, MIN(CASE WHEN c.ordinal = 0 THEN c.first_token_s END), a.finished_s,
-    a.finished AND g.reason IS 'thinking_never_closed'{answer}
+    a.finished AND g.reason IS 'thinking_never_closed',
+    MIN(t.first_answer_token_s) - COALESCE(r.scheduled_s, MIN(c.submitted_s)),
+    COALESCE(r.scheduled_s, a.started_s), r.sent_s,
+    (MAX(c.finished_s) - MIN(CASE WHEN c.ordinal = 0 THEN c.first_token_s END))
+        / NULLIF(MAX({answered} - 1, 0), 0){answer}
 FROM attempts a
 JOIN problems p ON p.dataset = :dataset AND p.id = a.problem
 LEFT JOIN calls c ON c.attempt = a.id
+LEFT JOIN call_times t ON t.attempt = c.attempt AND t.ordinal = c.ordinal
+LEFT JOIN arrivals r ON r.attempt = a.id
 LEFT JOIN grades g ON g.attempt = a.id AND g.grader = :grader AND g.version = :version
 WHERE a.cell = :cell GROUP BY a.id ORDER BY p.ordinal, a.pass, a.round
 """.format(
@@ -56,6 +63,8 @@ WHERE a.cell = :cell GROUP BY a.id ORDER BY p.ordinal, a.pass, a.round
         f"CASE WHEN COUNT(c.{name}) = COUNT(c.ordinal) THEN TOTAL(c.{name}) END"
         for name in TOKEN_COLUMNS
     ),
+    answered="CASE WHEN COUNT(c.output_tokens) = COUNT(c.ordinal) THEN"
+    " SUM(CASE WHEN c.finish != 'lost' THEN c.output_tokens END) END",
     answer="{answer}",
 )
 
@@ -95,6 +104,14 @@ class CellRecord:
     """Codes of what went wrong around its passes."""
     doubts: tuple[str, ...] = ()
     """Codes of what is not known, or not so well, of its calls."""
+    inter_token_s: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
+    """Between what came one after another of its streams: mean, p50, p95 and p99, of whole windows and
+    of their steady parts; empty where nobody has read them."""
+
+    @property
+    def load(self) -> dict[str, Any]:
+        """How its attempts came: so many in flight, or at a rate."""
+        return self.spec.get("open_loop") or {"concurrency": self.spec["concurrency"]}
 
     @property
     def imported(self) -> bool:

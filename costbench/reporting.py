@@ -8,6 +8,7 @@ from typing import Any
 from costbench.analysis.attribution import Rule
 from costbench.errors import SuiteError
 from costbench.grading import Grading, grader_of, parse_grader
+from costbench.parts import with_gaps
 from costbench.prices import PriceBook, load_prices, with_changes
 from costbench.records import RunRecord, read_records
 from costbench.report.build import Pricing, View, build_report, wanted_by
@@ -58,7 +59,7 @@ def read_graded(folder: Path, grader_name: str | None) -> RunRecord:
             grading.grade_all(grader)
         graders = {cell: grader or grader_of(spec) for cell, spec in store.specs().items()}
         versions = {cell: (each.kind, each.version) for cell, each in graders.items()}
-        return read_records(store, versions, graders)
+        return with_gaps(store, read_records(store, versions, graders))
 
 
 def print_report(report: Report, form: str) -> None:

@@ -54,8 +54,13 @@ CREATE TABLE IF NOT EXISTS to_retry (attempt INTEGER PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS retried (cell TEXT NOT NULL, problem TEXT NOT NULL, pass INTEGER NOT NULL,
     session INTEGER NOT NULL, started_s REAL NOT NULL, finished_s REAL NOT NULL, error TEXT NOT NULL,
     output_tokens INTEGER);
+CREATE TABLE IF NOT EXISTS call_times (attempt INTEGER NOT NULL, ordinal INTEGER NOT NULL,
+    first_answer_token_s REAL, inter_token_s BLOB, PRIMARY KEY (attempt, ordinal));
+CREATE TABLE IF NOT EXISTS arrivals (attempt INTEGER PRIMARY KEY, scheduled_s REAL NOT NULL,
+    sent_s REAL NOT NULL);
 """
 """Tables that older run folders of this schema lack until a run goes on in them."""
+_READ_ALWAYS = ("call_times", "arrivals")
 
 
 @contextmanager
@@ -84,6 +89,15 @@ def create(database: sqlite3.Connection, tables: str) -> None:
     """Make tables, one statement after the other: a script would end a transaction."""
     for statement in tables.strip().split(";\n"):
         database.execute(statement)
+
+
+def stand_in(database: sqlite3.Connection) -> None:
+    """Empty tables, for this connection only, where an older folder has none."""
+    for statement in LATER.strip().split(";\n"):
+        name = statement.split()[5]
+        query = "SELECT 1 FROM sqlite_master WHERE name = ?"
+        if name in _READ_ALWAYS and not database.execute(query, (name,)).fetchone():
+            database.execute(statement.replace("CREATE TABLE", "CREATE TEMP TABLE", 1))
 
 
 def connect(folder: Path) -> sqlite3.Connection:

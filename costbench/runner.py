@@ -6,13 +6,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Protocol
 
+from costbench.arrivals import as_they_come, gaps_s
 from costbench.attempting import Turn, attempt
-from costbench.attempts import Attempt
+from costbench.attempts import Arrival, Attempt
 from costbench.errors import EngineError
 from costbench.interfaces import OpenEngine
 from costbench.metering.sampler import Fault, Reading, Sampler
@@ -181,6 +182,7 @@ class _Session:
             return
         self._observer.loading(cells[0])
         in_flight = max(cell.calls_in_flight for cell in cells)
+        warm_up_calls = max(cell.warm_up_calls for cell in cells)
         async with cells[0].engine.open(cells[0].model, in_flight) as engine:
             note_engine(self._store, cells, engine, self._sampler.facts)
             passes = await self._without_refused(cells, passes, engine)
@@ -188,11 +190,11 @@ class _Session:
             whose = f"{cells[0].group}/{cells[0].model.name}"
             await self._pacing.idle("idle_context", whose)
             if not self._always_warm:
-                await self._pacing.warm_up(cells[0], engine, in_flight)
+                await self._pacing.warm_up(cells[0], engine, warm_up_calls)
             for number, cell in passes:
                 await self._pacing.cool_down()
                 if self._always_warm and not self._limit_reached():
-                    await self._pacing.warm_up(cell, engine, cell.calls_in_flight)
+                    await self._pacing.warm_up(cell, engine, cell.warm_up_calls)
                 # A window of nothing would make the cell's energy unknown for good.
                 if self._limit_reached():
                     return
@@ -239,17 +241,26 @@ class _Session:
     ) -> None:
         todo = self._rounds(cell, number, engine)
 
+        async def one(turn: Turn, problem: Problem, arrival: Arrival | None = None) -> None:
+            done = await attempt(cell, problem, turn, engine)
+            done = done if arrival is None else replace(done, arrival=arrival)
+            self._done.append(done)  # looked up only now: a commit replaces the list
+            self._outcomes[done.error is None] += 1
+
         async def work() -> None:
             for turn, problem in todo:
                 if self._limit_reached():
                     return
-                done = await attempt(cell, problem, turn, engine)
-                self._done.append(done)  # looked up only now: a commit replaces the list
-                self._outcomes[done.error is None] += 1
+                await one(turn, problem)
 
         await forget_prompts(self._store, cell, engine)
         with self._store.window(cell.id, number, "whole"):
-            workers = [asyncio.create_task(work()) for _ in range(cell.concurrency)]
+            if cell.open_loop is None:
+                workers = [asyncio.create_task(work()) for _ in range(cell.concurrency)]
+            else:
+                gaps = gaps_s(cell.open_loop, cell.sampling.seed, number)
+                coming = as_they_come(todo, gaps, cell.concurrency, one, self._limit_reached)
+                workers = [asyncio.create_task(coming)]
             try:
                 await _all_done(workers, beside=committing)
             finally:

@@ -22,6 +22,7 @@ from costbench.run_folder import (
     create,
     drafted,
     locked,
+    stand_in,
     unreadable,
     write_text,
 )
@@ -87,6 +88,8 @@ class Store:
         if lock:
             with store.transaction():
                 create(store.db, LATER)
+        else:
+            stand_in(store.db)
         return store
 
     def __enter__(self) -> Self:

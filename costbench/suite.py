@@ -20,7 +20,7 @@ from costbench.interfaces import Dataset, Described, Engine, Grader, Meter, Poli
 from costbench.plugins import build_component
 from costbench.protocol import DEFAULTS, Protocol
 from costbench.types import Count, Frozen, Model, Name, Sampling
-from costbench.wanted import Decision, Demand
+from costbench.wanted import Decision, Demand, Slo
 from costbench.yaml_file import MANY, ONE, YamlFile, read_yaml
 
 Seconds = Annotated[float, Field(gt=0)]
@@ -141,24 +141,48 @@ def _split(spec: object, key: str, apart: Mapping[str, object]) -> dict[str, Any
 Concurrency = Annotated[Count, Field(le=100_000)]
 
 
-class Load(Frozen):
-    """How many attempts are in flight; a list makes one cell each."""
+Rate = Annotated[float, Field(gt=0, le=100_000)]
 
-    concurrency: Annotated[tuple[Concurrency, ...], Field(min_length=1)] = (64,)
+
+class Load(Frozen):
+    """How many attempts are in flight, or how many arrive per second; a list makes one cell each."""
+
+    request_rate: tuple[Rate, ...] = ()
+    """Open loop: attempts that arrive per second, whether others have ended or not."""
+    concurrency: tuple[Concurrency, ...] = (64,)
+    """Closed loop: so many at once, the next when one ends. None of them where only rates are named."""
+    burstiness: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    """Of arrivals: 1 is Poisson's; below, they come in bursts; above, more evenly (gamma gaps)."""
+    max_concurrency: Concurrency | None = None
+    """In the open loop no more than so many at once; the others wait, and their waiting counts."""
 
     @model_validator(mode="before")
     @classmethod
     def _one_or_many(cls, value: object) -> object:
-        if isinstance(value, dict) and isinstance(value.get("concurrency"), int):
-            return {**value, "concurrency": [value["concurrency"]]}
-        return value
+        if not isinstance(value, dict):
+            return value
+        lists = {key: value[key] for key in ("concurrency", "request_rate") if key in value}
+        lists = {k: [v] if isinstance(v, int | float) else v for k, v in lists.items()}
+        if lists.get("request_rate") and "concurrency" not in lists:
+            lists["concurrency"] = []
+        return value | lists
 
-    @field_validator("concurrency", mode="after")
+    @field_validator("concurrency", "request_rate", mode="after")
     @classmethod
-    def _no_twins(cls, concurrency: tuple[int, ...]) -> tuple[int, ...]:
-        if len(set(concurrency)) < len(concurrency):
-            raise ValueError(f"{list(concurrency)} names one concurrency twice")
-        return concurrency
+    def _no_twins(
+        cls, loads: tuple[int | float, ...], info: ValidationInfo
+    ) -> tuple[int | float, ...]:
+        if len(set(loads)) < len(loads):
+            raise ValueError(f"{list(loads)} names one {info.field_name} twice")
+        if not loads and info.field_name == "concurrency" and not info.data.get("request_rate"):
+            raise ValueError("expected at least 1, found none")
+        return loads
+
+    @model_validator(mode="after")
+    def _rates_have_their_keys(self) -> Self:
+        if not self.request_rate and {"burstiness", "max_concurrency"} & self.model_fields_set:
+            raise ValueError("burstiness and max_concurrency go with a request_rate")
+        return self
 
 
 class Requires(Frozen):
@@ -266,6 +290,7 @@ class Suite(Frozen):
     limits: Limits = Limits()
     decision: Decision = Decision()
     demand: Demand | None = None
+    slo: Slo | None = None
     groups: Annotated[tuple[Group, ...], Field(min_length=1)]
 
     @field_validator("protocol")

@@ -1,10 +1,10 @@
-"""What figures are wanted for: a decision, and a demand. No part of what is measured."""
+"""What figures are wanted for: a decision, a demand, a promise. No part of what is measured."""
 
 import difflib
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from costbench.errors import SuiteError
 from costbench.types import Frozen
@@ -44,11 +44,44 @@ class Demand(Frozen):
     """None: the decision's."""
 
 
+class Slo(Frozen):
+    """What a service promises of each attempt: no figure of it may be above these, in seconds."""
+
+    ttft_s: Positive | None = None
+    """To the first token."""
+    ttfat_s: Positive | None = None
+    """To the first token of the answer, behind the thinking."""
+    tpot_s: Positive | None = None
+    """Per token after the first, the mean of an attempt."""
+    latency_s: Positive | None = None
+    """To the end."""
+    share_at_least: Annotated[float, Field(gt=0, le=1)] = 0.95
+    """A load keeps the promise where at least this share of its attempts does."""
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """Those that are stated, by the name of the figure."""
+        found = {name: getattr(self, name) for name in self.names()}
+        return {name: limit for name, limit in found.items() if limit is not None}
+
+    @staticmethod
+    def names() -> tuple[str, ...]:
+        """What can be promised."""
+        return ("ttft_s", "ttfat_s", "tpot_s", "latency_s")
+
+    @model_validator(mode="after")
+    def _promises_something(self) -> Self:
+        if not self.limits:
+            raise ValueError("promises nothing; name ttft_s, ttfat_s, tpot_s or latency_s")
+        return self
+
+
 class Wanted(Frozen):
-    """Both, as a suite has them or a reader set them."""
+    """All of it, as a suite has it or a reader set it."""
 
     decision: Decision = Decision()
     demand: Demand | None = None
+    slo: Slo | None = None
 
     @property
     def p95_latency_s(self) -> float | None:
@@ -59,7 +92,7 @@ class Wanted(Frozen):
 
 WANTED_KEYS = tuple(
     f"{section}.{key}"
-    for section, model in (("decision", Decision), ("demand", Demand))
+    for section, model in (("decision", Decision), ("demand", Demand), ("slo", Slo))
     for key in model.model_fields
 )
 """What `--set` may say of them."""
@@ -81,6 +114,8 @@ def set_wanted(wanted: Wanted, changes: Mapping[str, str]) -> Wanted:
         if value == NOTHING:
             entry.pop(name)
         content[section] = entry
+        if section == "slo" and value == NOTHING and not any(map(entry.get, Slo.names())):
+            content[section] = None
     try:
         return Wanted.model_validate(content)
     except ValidationError as error:

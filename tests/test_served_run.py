@@ -358,3 +358,18 @@ def test_questions_that_are_asked_again_to_fill_a_window_may_be_cached(run: Runs
         cell = cell_of(run(server, meters=f"[codecarbon]\nprotocol: {protocol}"))
     assert len(server.requests) > 8
     assert "warm_cache" in cell.caveats
+
+
+def test_a_stream_shows_when_its_answer_began_and_every_gap(run: Runs) -> None:
+    """The embedded model's tokenizer tells where its thinking ends."""
+    reply = Reply(words=("hm", "</think>", "2"), second_s=0.1)
+    with FaultServer(lambda *_: reply) as server:
+        cell = cell_of(run(server, path="embedded:abacus-base", thinks="true"))
+    assert cell.serving is not None
+    whole = cell.serving.whole
+    assert (whole.attempts, whole.errors) == (4, 0)
+    assert whole.ttft_s.p50 is not None
+    assert whole.ttfat_s.p50 is not None
+    assert whole.ttfat_s.p50 >= whole.ttft_s.p50 + 0.09
+    assert whole.inter_token_s.mean >= 0.045  # 0.1 s and nothing; longer on a busy machine
+    assert set(cell.serving.reasons) <= {"steady", "goodput_per_second"}

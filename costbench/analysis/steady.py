@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+_FEWEST = 3
 
 
 def steady_span(
@@ -25,6 +26,26 @@ def steady_span(
     later = finished_s[finished_s >= last_start_s]
     end_s = float(later.min()) if later.size else last_start_s
     return (start_s, end_s) if end_s > start_s else None
+
+
+def arrival_span(arrived_s: Floats, finished_s: Floats) -> tuple[float, float] | None:
+    """The same of an open loop: from when as many are in flight as on average, until the last arrives.
+
+    The average is over the time in which any arrive. None where they are fewer than three, or it is never
+    reached before the last one.
+    """
+    known = ~(np.isnan(arrived_s) | np.isnan(finished_s))
+    arrived, finished = np.sort(arrived_s[known]), np.sort(finished_s[known])
+    if arrived.size < _FEWEST:
+        return None
+    first_s, last_s = float(arrived[0]), float(arrived[-1])
+    if last_s <= first_s:
+        return None
+    mean = float((np.minimum(finished, last_s) - arrived).sum() / (last_s - first_s))
+    gone = np.searchsorted(finished, arrived, side="right")
+    reached = np.flatnonzero(np.arange(1, arrived.size + 1) - gone >= mean)
+    start_s = float(arrived[reached[0]]) if reached.size else last_s
+    return (start_s, last_s) if last_s > start_s else None
 
 
 def share_inside(begin_s: Floats, finished_s: Floats, span: tuple[float, float]) -> Floats:

@@ -178,16 +178,19 @@ class Batcher:
         row, rendered = pending.row, pending.rendered
         sampled, marker = self._renderer.pieces(row)
         assert row.finish is not None
+        thought = self._renderer.reasoning_tokens(row, rendered)
         return Completion(
             sampled=sampled,
             marker=marker,
             finish=row.finish,
             input_tokens=len(row.prompt_ids),
-            reasoning_tokens=self._renderer.reasoning_tokens(row, rendered),
+            reasoning_tokens=thought,
             written_tokens=rendered.written_tokens,
             submitted_s=pending.submitted_s,
             started_s=pending.started_s,
-            first_token_s=row.first_token_s,
+            first_token_s=row.token_s[0],
+            first_answer_token_s=row.token_s[thought] if thought < len(row.token_s) else None,
+            inter_token_s=row.gaps_s,
             finished_s=finished_s,
             batch_size=row.mean_batch_size,
         )

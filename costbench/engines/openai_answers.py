@@ -63,10 +63,18 @@ class Answers:
             submitted_s=sent.submitted_s,
             started_s=began_s,
             first_token_s=heard.first_token_s,
+            first_answer_token_s=heard.first_answer_token_s,
+            inter_token_s=tuple(heard.gaps_s) if heard.first_token_s is not None else None,
             finished_s=heard.finished_s or began_s,
             estimated=tuple(counts.own),
             retries=retries,
         )
+
+    def closing(self, request: Request) -> str:
+        """The marker that is still to come before the answer; "" where what is sampled is answer."""
+        close = self._model.thinking.close
+        closed = any(close in piece.text for piece in request.written)
+        return close if self._model.thinks and not closed else ""
 
     def lost(self, sent: Sent, heard: Heard) -> dict[str, int | None]:
         """Tokens of an answer that broke off; without a tokenizer a chunk of it counts as one."""
@@ -111,8 +119,7 @@ class Answers:
         told = counts.get("reasoning_tokens", "completion_tokens_details")
         if told is not None and (told or not heard.thinking):
             return told
-        closed = any(marks.close in piece.text for piece in sent.request.written)
-        if not self._model.thinks or closed:
+        if not self.closing(sent.request):
             return 0
         if marks.close not in text or text.endswith(marks.close):
             seen = heard.thinking or self._prompts is not None or marks.open in text

@@ -21,12 +21,17 @@ class Heard:
     streamed: bool = True
     echo: str = ""
     """What of the thinking the chat template has written: some servers tell it before they have thought."""
+    close: str = ""
+    """The end of thinking to listen for in the text; "": all of it is answer."""
     finish: str | None = None
     stop_reason: object = None
     usage: dict[str, Any] = field(default_factory=dict)
     chunks: int = 0
     """Those with text in them."""
     first_token_s: float | None = None
+    first_answer_token_s: float | None = None
+    gaps_s: list[float] = field(default_factory=list)
+    """Between chunks with text in them."""
     finished_s: float | None = None
     marker: str | None = None
     """The one of `stop` that came; the answer ends before it."""
@@ -35,6 +40,8 @@ class Heard:
     )  # joined once: adding to a long text copies it
     _answer: list[str] = field(default_factory=list)
     _tail: str = ""
+    _last_s: float = 0.0
+    _before_answer: str = ""
 
     @property
     def thinking(self) -> str:
@@ -82,8 +89,8 @@ class Heard:
         echoed = thinking == self.echo and not self._thinking
         if answer or (thinking and not echoed):
             self.chunks += 1
-            if self.streamed and self.first_token_s is None:
-                self.first_token_s = time.monotonic()
+            if self.streamed:
+                self._stamp(answer)
         if thinking:
             self._thinking.append(thinking)
         if answer:
@@ -92,6 +99,25 @@ class Heard:
             self.finish = str(choice["finish_reason"])
             self.stop_reason = choice.get("stop_reason")
             self.finished_s = time.monotonic()
+
+    def _stamp(self, answer: str) -> None:
+        now_s = time.monotonic()
+        if self.first_token_s is None:
+            self.first_token_s = now_s
+        else:
+            self.gaps_s.append(now_s - self._last_s)
+        self._last_s = now_s
+        if answer and self.first_answer_token_s is None and self._is_answer(answer):
+            self.first_answer_token_s = now_s
+
+    def _is_answer(self, text: str) -> bool:
+        """Whether text stands behind the thinking, or this is where it begins to."""
+        if not self.close or self._thinking:
+            return True  # thinking that was told apart is over when the rest comes
+        text = self._before_answer + text
+        _, close, behind = text.partition(self.close)
+        self._before_answer = text if close else text[-len(self.close) :]
+        return bool(behind)
 
     def _hear(self, text: str) -> None:
         self._answer.append(text)
@@ -104,6 +130,8 @@ class Heard:
             at, self.marker = min(found)
             whole = self.answer
             self._answer = [whole[: len(whole) - len(tail) + at]]
+            if self.marker == self.close:  # what stood behind it is not taken
+                self.first_answer_token_s = None
             self.finished_s = time.monotonic()
 
 

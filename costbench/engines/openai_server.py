@@ -150,7 +150,12 @@ class Server:
             if not failed:  # what our own rate limit took is not the server's
                 sent = replace(sent, submitted_s=time.monotonic())
             listens = raw and self.continuing.listens
-            heard = Heard(sent.request.stop if listens else (), self._wire.stream, sent.begun or "")
+            heard = Heard(
+                sent.request.stop if listens else (),
+                self._wire.stream,
+                sent.begun or "",
+                "" if sent.request.answering else self._answers.closing(sent.request),
+            )
             began_s = time.monotonic() if failed else sent.submitted_s
             try:
                 route, body = self.form.body(sent.request, sent.prompt if raw else None, max_tokens)

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -23,7 +24,8 @@ class Row:
     tokens: list[int] = field(default_factory=list)
     rows_alongside: int = 0
     """Rows that were being answered in each of its steps, itself included, summed up."""
-    first_token_s: float | None = None
+    token_s: list[float] = field(default_factory=list)
+    """When each of the tokens was there: at the end of its step."""
     finish: Finish | None = None
 
     @property
@@ -34,8 +36,7 @@ class Row:
     def accept(self, token: int, now_s: float, end_ids: frozenset[int]) -> bool:
         """Take one sampled token; True when it was the row's last."""
         self.tokens.append(token)
-        if self.first_token_s is None:
-            self.first_token_s = now_s
+        self.token_s.append(now_s)
         if token in end_ids:
             self.finish = "end"
         elif self.stop_marker() is not None:
@@ -43,6 +44,11 @@ class Row:
         elif len(self.tokens) >= self.max_tokens:
             self.finish = "length"
         return self.finish is not None
+
+    @property
+    def gaps_s(self) -> tuple[float, ...]:
+        """Between its tokens."""
+        return tuple(later - before for before, later in pairwise(self.token_s))
 
     def stop_marker(self) -> tuple[int, ...] | None:
         """The stop marker that the tokens end with."""

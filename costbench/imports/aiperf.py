@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -80,11 +81,23 @@ def _facts(
         "finished_s": _scaled(end, 1 / _NS, place),
         "latency_s": _seconds(metrics, "request_latency", place),
         "ttft_s": _seconds(metrics, "time_to_first_token", place),
+        "ttfat_s": _seconds(metrics, "time_to_first_output_token", place),
+        "inter_token_s": _gaps(metrics, place),
         "input_tokens": _value(metrics, "input_sequence_length"),
         "cached_tokens": _value(metrics, "usage_prompt_cache_read_tokens"),
         "output_tokens": _value(metrics, "output_sequence_length"),
         "reasoning_tokens": _value(metrics, "reasoning_token_count"),
     }
+
+
+def _gaps(metrics: Mapping[str, Any], place: str) -> list[float | None] | None:
+    """Between chunks, which AIPerf has of streams."""
+    metric, name = metrics.get("inter_chunk_latency"), "inter_chunk_latency"
+    gaps = _value(metrics, name)
+    if not isinstance(gaps, list):
+        return None
+    unit = metric.get("unit", "ms") if isinstance(metric, dict) else "ms"
+    return [_seconds({name: {"value": gap, "unit": unit}}, name, place) for gap in gaps]
 
 
 def _value(metrics: Mapping[str, Any], name: str) -> Any:
@@ -176,6 +189,7 @@ def _of_request(request: object, place: str) -> dict[str, Any]:
             "finished_s": max(stamps) / _NS,
             "latency_s": (max(stamps) - start) / _NS,
             "ttft_s": (min(stamps) - start) / _NS,
+            "inter_token_s": [(b - a) / _NS for a, b in pairwise(sorted(stamps))],
         }
     except (KeyError, TypeError) as error:
         raise ImportFileError(

@@ -72,15 +72,16 @@ def _facts(one: Mapping[str, Any], place: str) -> dict[str, Any]:
     """Of a failed request there are zeros, which are no figures."""
     if one.get("errors"):
         return {"error": str(one["errors"])}
-    latency_s = one.get("latencies")
+    gaps, latency_s = one["itls"], one.get("latencies")
     try:
-        latency_s = one["ttfts"] + sum(one["itls"]) if latency_s is None else latency_s
+        latency_s = one["ttfts"] + sum(gaps) if latency_s is None else latency_s
     except TypeError as error:
         raise ImportFileError(f"{place}: ttfts and itls are not numbers") from error
     return {
         "input_tokens": one["input_lens"],
         "output_tokens": one["output_lens"],
         "ttft_s": one["ttfts"],
+        "inter_token_s": gaps,
         "latency_s": latency_s,
         "started_s": one.get("start_times"),
         "response": one.get("generated_texts"),

@@ -1,6 +1,7 @@
 """What a report shows of lines of budgets."""
 
 from collections.abc import Callable
+from typing import Any
 
 from costbench.printable import clean
 from costbench.report import wording
@@ -31,7 +32,7 @@ def budget_table(report: Report, section: Section) -> tuple[Column, ...]:
     def column(name: str, unit: str, written: Callable[[BudgetLine], str]) -> Column:
         return Column(name, unit, tuple(map(written, lines)), 0)
 
-    loads = {each.concurrency for each in lines}
+    loads = {load_label(load_of(each)) for each in lines}
     return (
         Column("line", "", tuple(_name(each, len(loads) > 1) for each in lines), 0, is_text=True),
         Column("counted", "", tuple(each.counts for each in lines), 0, is_text=True),
@@ -43,6 +44,11 @@ def budget_table(report: Report, section: Section) -> tuple[Column, ...]:
     )
 
 
+def load_of(line: BudgetLine) -> dict[str, Any]:
+    """Reports of older versions have no loads but of a closed loop."""
+    return line.load or {"concurrency": line.concurrency}
+
+
 def _name(line: BudgetLine, several_loads: bool) -> str:
     name = clean(line.line.replace("/", " "))
-    return f"{name} {load_label({'concurrency': line.concurrency})}" if several_loads else name
+    return f"{name} {load_label(load_of(line))}" if several_loads else name

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,15 +85,14 @@ class Line:
         return bool(self.points[0].figures.record.spec["model"]["role"] == "baseline")
 
     @property
-    def concurrency(self) -> int | None:
-        """The load of all its points."""
-        known: int | None = self.points[0].figures.record.spec["concurrency"]
-        return known
+    def load(self) -> dict[str, Any]:
+        """Of all its points."""
+        return self.points[0].figures.record.load
 
-    def of(self, model: str, concurrency: int | None) -> bool:
+    def of(self, model: str, load: dict[str, Any]) -> bool:
         """Whether it is this model's, under this load."""
         spec = self.points[0].figures.record.spec
-        return bool(spec["model"]["name"] == model and self.concurrency == concurrency)
+        return bool(spec["model"]["name"] == model and self.load == load)
 
     def twin_of(self, other: Point) -> Point | None:
         """The cell of the same number, of whichever tokens; so many votes are something else."""
@@ -128,9 +127,7 @@ def length_comparisons(figures: Sequence[CellFigures]) -> list[LengthComparison]
         (candidate, reference)
         for candidate in lines
         for reference in lines
-        if reference is not candidate
-        and reference.is_baseline
-        and reference.concurrency == candidate.concurrency
+        if reference is not candidate and reference.is_baseline and reference.load == candidate.load
     )
     return [found for pair in pairs for found in _compare(*pair)]
 
@@ -144,7 +141,7 @@ def lines_of(figures: Sequence[CellFigures]) -> list[Line]:
             settings = {
                 key: value for key, value in spec["policy"].items() if key not in BUDGET_KEYS
             }
-            facts = (spec["policy_name"], spec["concurrency"], json.dumps(settings, sort_keys=True))
+            facts = (spec["policy_name"], cell.record.load, json.dumps(settings, sort_keys=True))
             points.setdefault((spec["model"]["name"], *map(str, facts)), []).append(Point(cell))
     return [Line(tuple(found)) for found in points.values()]
 

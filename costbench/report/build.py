@@ -62,9 +62,10 @@ class View:
 
 
 def wanted_by(run: RunRecord) -> Wanted:
-    """What the suite says of decision and demand; runs of older versions have no demand."""
+    """What the suite says of decision, demand and SLO; runs of older versions have only the first."""
     suite = run.meta["suite"]
-    return Wanted.model_validate({"decision": suite["decision"], "demand": suite.get("demand")})
+    said = {name: suite.get(name) for name in ("demand", "slo")}
+    return Wanted.model_validate({"decision": suite["decision"], **said})
 
 
 def build_report(run: RunRecord, name: str, pricing: Pricing, view: View = View()) -> Report:
@@ -82,7 +83,7 @@ def build_report(run: RunRecord, name: str, pricing: Pricing, view: View = View(
         groups.append(figures)
         places = place_on_frontier(figures)
         rows = zip(figures, places, by_level(figures), scores(figures), strict=True)
-        cells += [cell_report(*row) for row in rows]
+        cells += [cell_report(*row, wanted.slo) for row in rows]
         comparisons += compare_cells(figures, view.baseline, margin)
     order = {record.id: at for at, record in enumerate(run.cells)}
     return Report(
@@ -115,6 +116,7 @@ def build_report(run: RunRecord, name: str, pricing: Pricing, view: View = View(
         notes=_notes(run),
         decision=decide(groups, wanted.decision),
         demand=serve(groups, wanted, machine),
+        slo=wanted.slo,
         run_energy=run_energy(run, measured, pricing.book),
         books=tuple(by_book(groups, machine, *other) for other in pricing.others),
     )

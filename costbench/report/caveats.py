@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from costbench.analysis.stats import percentiles
 from costbench.metering.quality import judge_length
 from costbench.metering.reasons import REASONS, quality_of
 from costbench.prices import PriceBook
@@ -12,6 +13,8 @@ from costbench.records import CORRECT, ERROR, TRUNCATED, UNGRADED, CellRecord
 from costbench.report.energy import CellEnergy
 
 _NEARLY = 0.99
+_LATE_S, _LATE_SHARE = 0.01, 0.01
+"""A hundredth of the attempts later than this, and than this share of the mean latency."""
 _MANY_UNGRADED, _MANY_UNCLOSED, _MANY_TRUNCATED = 0.01, 0.10, 0.10
 FEW_PROBLEMS, FEW_CORRECT = 30, 10
 
@@ -65,6 +68,16 @@ _OTHERS: Mapping[str, str] = {
     "remote_machine": "a server on another machine did the work: this machine's price does not pay for it; "
     "`api` in the price book prices its tokens",
     "assumed_api_price": "money is tokens at an API's list price, an assumption about what is paid",
+    "late_arrivals": "attempts began later than their arrival was scheduled, by us and not by the server: "
+    "their times are too long by that (`serving.arrival_lag_s`)",
+    "no_first_token_time": "nobody told when the first token was there: it takes a stream",
+    "no_answer_token_time": "nobody told when the first token of an answer was there, or no thinking ended",
+    "no_token_times": "the time between tokens takes a first token's time and two tokens that were counted",
+    "not_streamed": "the tokens did not come one by one",
+    "latency_unknown": "the latency is not known",
+    "several_responses": "an attempt is several responses side by side, which have no token after another",
+    "no_steady_part": "no part of each pass has the load as it was intended",
+    "no_slo": "nobody stated an SLO",
     "assumed_grid": "carbon is energy at an assumed grid's yearly average; no PUE, nothing embodied",
 }
 """Doubts about anything but joules."""
@@ -136,6 +149,16 @@ def _imported(record: CellRecord) -> Iterator[str]:
             yield "imported_uneven"
 
 
+def _arrivals(record: CellRecord) -> Iterator[str]:
+    """Where we were noticeably behind the schedule of an open loop."""
+    if "open_loop" not in record.spec:
+        return
+    lag_s = percentiles(record.columns["sent_s"] - record.columns["arrived_s"])["p99"]
+    latency_s = percentiles(record.columns["latency_s"])["mean"]
+    if lag_s and latency_s and lag_s > max(_LATE_S, _LATE_SHARE * latency_s):
+        yield "late_arrivals"
+
+
 def _rules_of_its_own(record: CellRecord) -> Iterator[str]:
     """Where right and wrong are not what they are elsewhere."""
     if record.spec.get("model", {}).get("unclosed") == "graded" and not record.imported:
@@ -162,7 +185,7 @@ def _many(record: CellRecord) -> Iterator[str]:
 def caveats_of(record: CellRecord, energy: tuple[str, ...], *others: str) -> tuple[str, ...]:
     """All caveats of a cell, energy's first."""
     found = [*energy, *others, *record.doubts, *_imported(record), *_rules_of_its_own(record)]
-    found += _many(record)
+    found += (*_arrivals(record), *_many(record))
     if not record.complete and not record.imported:
         found.append("incomplete")
     if record.passes == 1:

@@ -31,8 +31,10 @@ from costbench.report.estimates import to_e
 from costbench.report.figures import CellFigures
 from costbench.report.footprint import footprint
 from costbench.report.scores import Scores
+from costbench.report.serving import serving_facts
 from costbench.report.token_costs import TokenCost
 from costbench.units import kwh_from_joules
+from costbench.wanted import Slo
 
 Floats = NDArray[np.float64]
 
@@ -42,6 +44,7 @@ def cell_report(
     place: dict[FrontierMetric, OnFrontier],
     levels: tuple[LevelAccuracy, ...],
     scores: Scores,
+    slo: Slo | None,
 ) -> CellReport:
     """The row as the contract has it."""
     record, spec, priced = figures.record, figures.record.spec, figures.priced
@@ -64,7 +67,7 @@ def cell_report(
         dataset=spec["dataset"],
         dataset_sha256=spec["dataset_sha256"],
         prompt_sha256=spec["prompt_sha256"],
-        load={"concurrency": spec["concurrency"]},
+        load=record.load,
         gpus=priced.gpus,
         problems=record.problems,
         samples=int(spec["sampling"]["samples_per_problem"]),
@@ -135,6 +138,7 @@ def cell_report(
         ock_score=to_e(scores.ock_score),
         pass_at_k={k: to_e(found) for k, found in scores.pass_at_k.items()},
         majority_at_k={k: to_e(found) for k, found in scores.majority_at_k.items()},
+        serving=serving_facts(figures, slo, money_reason(priced)),
     )
 
 

@@ -59,14 +59,14 @@ def _baseline_for(
 ) -> CellFigures | None:
     if named is not None:
         return next((cell for cell in figures if cell.record.id == named), None)
-    load = candidate.record.spec["concurrency"]
+    load = candidate.record.load
     return next(
         (
             cell
             for cell in figures
             if cell.record.spec["model"]["role"] == "baseline"
             and cell.record.spec["policy"]["kind"] == "unconstrained"
-            and cell.record.spec["concurrency"] == load
+            and cell.record.load == load
         ),
         None,
     )

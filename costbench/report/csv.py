@@ -6,6 +6,7 @@ from typing import Any, get_args
 from costbench.printable import clean, csv_safe
 from costbench.report.contract import (
     ApiFacts,
+    AtSlo,
     CellReport,
     E,
     Footprint,
@@ -13,6 +14,8 @@ from costbench.report.contract import (
     LengthControl,
     OnFrontier,
     Report,
+    ServingFacts,
+    ServingWindow,
     Spread,
     TariffFacts,
     WindowFacts,
@@ -108,6 +111,28 @@ def _footprint(name: str, found: Footprint | None) -> Row:
     return {f"{name}_includes": includes} | _estimates(Footprint, found, "")
 
 
+def _serving(name: str, found: ServingFacts | None) -> Row:
+    """Both parts, and what is held against the SLO; spreads without their basis, which latency_s has."""
+    parts = {part: getattr(found, part, None) for part in ("whole", "steady")}
+    at_slo = found.at_slo if found else None
+    return _joined(
+        *(_times(f"{name}_{part}", window) for part, window in parts.items()),
+        {f"{name}_meets_slo": at_slo.meets if at_slo else None},
+        _estimates(AtSlo, at_slo, f"{name}_at_slo_"),
+    )
+
+
+def _times(name: str, window: ServingWindow | None) -> Row:
+    fields = ServingWindow.model_fields
+    spreads = [key for key, field in fields.items() if field.annotation is Spread]
+    row = {f"{name}_{key}": getattr(window, key, None) for key in fields if key not in spreads}
+    return row | {
+        f"{name}_{key}_{end}": getattr(getattr(window, key, None), end, None)
+        for key in spreads
+        for end in ("mean", "p50", "p95", "p99")
+    }
+
+
 def _estimates(kind: type[Frozen], found: Frozen | None, prefix: str) -> Row:
     """Those of a contract; empty fields where it is not there."""
     names = (name for name, field in kind.model_fields.items() if field.annotation is E)
@@ -139,6 +164,7 @@ _SPECIAL: dict[str, Callable[[str, Any], Row]] = {
     "tariffs": _tariffs,
     "api": _api,
     "footprint": _footprint,
+    "serving": _serving,
     "pass_at_k": _nothing,  # as many columns as there are samples: report.json has them
     "majority_at_k": _nothing,
     "by_level": _nothing,  # a table of its own, in report.md and report.json

@@ -15,8 +15,9 @@ from costbench.report.contract import Bill, DemandFacts, E, Served, TierChoice
 from costbench.report.decision import Candidate
 from costbench.report.estimates import scaled, to_e
 from costbench.report.figures import CellFigures
+from costbench.report.serving import serving_facts
 from costbench.units import kwh_from_joules
-from costbench.wanted import Demand, Wanted
+from costbench.wanted import Demand, Slo, Wanted
 
 _G_PER_KG = 1e3
 
@@ -29,12 +30,16 @@ class Server:
     demand: Demand
     p95_latency_s: float | None
     tariffs: tuple[Tariff, ...]
+    slo: Slo | None = None
 
     @cached_property
     def reason(self) -> str | None:
         """Why it cannot serve it, or why that is not known."""
         if self._seconds.value is None:
             return self._seconds.reason
+        promised = serving_facts(self.figures, self.slo, None).at_slo
+        if promised is not None and not promised.meets:
+            return "misses_slo" if promised.meets is False else "slo_unknown"
         if self.p95_latency_s is None:
             return None
         p95 = percentiles(self.figures.record.columns["latency_s"])["p95"]
@@ -144,7 +149,7 @@ def serve(
     for each in candidates:
         priced = each.figures.priced
         ways = tariffs(priced.book, machine, priced.gpus) if priced.machine else ()
-        server = Server(each.figures, wanted.demand, wanted.p95_latency_s, ways)
+        server = Server(each.figures, wanted.demand, wanted.p95_latency_s, ways, wanted.slo)
         served[each.id] = server.served()
     return DemandFacts(
         wanted=wanted.demand,

@@ -9,11 +9,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from costbench.analysis.steady import share_inside, steady_span
+from costbench.analysis.steady import share_inside
 from costbench.metering.quality import judge_repeats
 from costbench.metering.trace import total_joules
 from costbench.metering.uncertainty import Uncertainty, uncertainty_of
 from costbench.metering.window_energy import Bound
+from costbench.parts import ran_in, steady_part
 from costbench.protocol import Protocol
 from costbench.records import CellRecord, RunRecord, Window
 from costbench.report.cuts import Cut, Cutter, loosest, weakest
@@ -191,7 +192,7 @@ def protocol_of(run: RunRecord) -> Protocol:
 
 
 def _whole(record: CellRecord, window: Window, cut: Callable[..., Cut]) -> Stretch:
-    tokens = _sum(record.columns["output_tokens"][_inside(record, window)])
+    tokens = _sum(record.columns["output_tokens"][ran_in(record, window)])
     return Stretch(cut(window, (window.start_s, window.end_s)), tokens, window.pass_number)
 
 
@@ -200,10 +201,10 @@ def _steady(
 ) -> tuple[Stretch, ...] | None:
     found = []
     for window in record.windows:
-        mine = _inside(record, window)
+        mine = ran_in(record, window)
         column = {name: values[mine] for name, values in record.columns.items()}
         begun, ended = column["first_token_s"], column["finished_s"]
-        span = steady_span(column["started_s"], begun, ended, int(record.spec["concurrency"]))
+        span = steady_part(record, window)
         if span is None or span[1] - span[0] < protocol.window_at_least_s:
             return None
         begun = np.where(np.isnan(begun), column["started_s"], begun)
@@ -213,14 +214,6 @@ def _steady(
             return None
         found.append(Stretch(cut(window, span), inside, window.pass_number, all_of_them / inside))
     return tuple(found) or None
-
-
-def _inside(record: CellRecord, window: Window) -> NDArray[np.bool_]:
-    """Which attempts ran in a window."""
-    same_session = record.columns["session"] == window.session
-    if window.pass_number is None:
-        return np.asarray(same_session)
-    return np.asarray(same_session & (record.columns["sample"] == window.pass_number))
 
 
 def _joules_of(cut: Cut) -> dict[str, float | None]:

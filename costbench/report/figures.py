@@ -106,17 +106,23 @@ class CellFigures(CellTables):
         """The same with its resamples, for a place on a line."""
         return Share(self.right.value, self.draws.accuracy, self.accuracy().reason)
 
-    def per_correct(self, table: Floats, *, joules: bool = False) -> Estimate:
-        """Cost of all attempts over the number correct; `joules` for what a meter said."""
+    def per_correct(
+        self, table: Floats, *, joules: bool = False, correct: Floats | None = None
+    ) -> Estimate:
+        """Cost of all attempts over the number correct; `joules` for what a meter said.
+
+        `correct` is a table of those that count; all of them when None.
+        """
+        correct = self.correct if correct is None else correct
         if self.graded.sum() == 0:
             return Estimate(None, reason="nothing_graded")
-        if self.correct.sum() == 0:
+        if correct.sum() == 0:
             return bound_without_correct(table, self.attempts)
-        return self._per_correct(table, joules=joules).estimate()
+        return self._per_correct(table, correct, joules=joules).estimate()
 
-    def _per_correct(self, table: Floats, *, joules: bool) -> Ratio:
+    def _per_correct(self, table: Floats, correct: Floats, *, joules: bool) -> Ratio:
         instrument = self._instrument if joules else None
-        return Ratio.of(table, self.correct, by_pass=True, instrument=instrument, successes=True)
+        return Ratio.of(table, correct, by_pass=True, instrument=instrument, successes=True)
 
     def per_output_token(self, table: Floats) -> Estimate:
         """What a meter said over the tokens sampled."""
@@ -184,7 +190,7 @@ class CellFigures(CellTables):
             return Ratio.of(over, under, by_pass=by_pass)
         if self.correct.sum() == 0:
             return Ratio(None, reason=self.headline(metric).reason)
-        return self._per_correct(self._spent[metric], joules=metric == _JOULES)
+        return self._per_correct(self._spent[metric], self.correct, joules=metric == _JOULES)
 
     def drawn(self, metric: str) -> Floats:
         """A cost per correct answer in every resample."""

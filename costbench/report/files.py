@@ -13,7 +13,8 @@ from costbench.run_folder import write_text
 def write_report(report: Report, folder: Path, *, x: XAxis | None, pareto: bool) -> list[Path]:
     """Write report.json, report.md and table.csv, and with `pareto` the plots as .svg and .png.
 
-    They are pareto, the frontier, and levels where the problems have any: tokens by difficulty.
+    They are pareto, the frontier; levels where the problems have any: tokens by difficulty; and loads where
+    a model was measured at several: costs and tokens per second.
     Without `x` the plot takes the first cost that is known. Raises StoreError where the folder cannot be
     written, CostbenchError where `x` is not known.
     """
@@ -28,17 +29,26 @@ def write_report(report: Report, folder: Path, *, x: XAxis | None, pareto: bool)
         "table.csv": render_csv(report),
     }
     written = [_write(folder / name, text) for name, text in texts.items()]
-    frontier, levels = _plots(report, folder, x or known_axis(report)) if pareto else ([], [])
-    pictures = [found[0].name if found else None for found in (frontier, levels)]
+    plots = _plots(report, folder, x or known_axis(report)) if pareto else ([], [], [])
+    pictures = [found[0].name if found else None for found in plots]
     page = render_markdown(report, *pictures)
-    return [*written, _write(folder / "report.md", page), *frontier, *levels]
+    return [
+        *written,
+        _write(folder / "report.md", page),
+        *(path for each in plots for path in each),
+    ]
 
 
-def _plots(report: Report, folder: Path, x: XAxis) -> tuple[list[Path], list[Path]]:
+def _plots(report: Report, folder: Path, x: XAxis) -> tuple[list[Path], list[Path], list[Path]]:
     from costbench.report.plot import write_plots
     from costbench.report.plot_levels import write_level_plots
+    from costbench.report.plot_loads import write_load_plots
 
-    return write_plots(report, folder, x), write_level_plots(report, folder)
+    return (
+        write_plots(report, folder, x),
+        write_level_plots(report, folder),
+        write_load_plots(report, folder),
+    )
 
 
 def _write(path: Path, text: str) -> Path:

@@ -37,6 +37,16 @@ from costbench.report.payback_lines import ABOUT_PAYBACK, payback_lines
 from costbench.report.savings_table import SAVINGS, savings_tables
 from costbench.report.sections import Section, sections
 from costbench.report.sentences import Footnotes
+from costbench.report.serving_tables import (
+    LOADS,
+    SERVING,
+    load_columns,
+    serving_columns,
+    serving_title,
+    slo_lines,
+    slo_words,
+    unknown_lines,
+)
 from costbench.report.wanted_lines import (
     ABOUT_DEMAND,
     decision_columns,
@@ -49,8 +59,13 @@ from costbench.report.wanted_lines import (
 from costbench.report.wording import percent
 
 
-def render_markdown(report: Report, plot_file: str | None, levels_file: str | None = None) -> str:
-    """The page; the files are pictures beside it: the frontier, and tokens by level."""
+def render_markdown(
+    report: Report,
+    plot_file: str | None,
+    levels_file: str | None = None,
+    loads_file: str | None = None,
+) -> str:
+    """The page; the files are pictures beside it: the frontier, tokens by level, costs by load."""
     footnotes = Footnotes.to(report)
     parts = sections(report)
     page = template("report.md.j2").render(
@@ -76,6 +91,18 @@ def render_markdown(report: Report, plot_file: str | None, levels_file: str | No
             *([page_table("By tier", tier_columns(report))] if report.demand else []),
             *(page_table(part.place, demand_columns(report, part)) for part in parts),
         ],
+        slo=slo_words(report.slo) if report.slo else None,
+        slo_lines=slo_lines(report),
+        serving=[
+            page_table(serving_title(part), found)
+            for part in parts
+            if (found := serving_columns(report, part))
+        ],
+        serving_words=SERVING,
+        serving_unknown=unknown_lines(report),
+        loads=_tables(parts, lambda part: load_columns(report, part)),
+        loads_words=LOADS,
+        loads_file=raw(quote(loads_file)) if loads_file else None,
         comparisons=sentences.comparisons(report),
         equal_length=[table for part in parts for table in _equal_length(report, part)],
         equal_length_words=EQUAL_LENGTH,

@@ -35,7 +35,7 @@ def savings(figures: Sequence[CellFigures], baseline: str | None) -> list[Saving
         spec = base.record.spec
         if candidate.record.spec["model"]["name"] == spec["model"]["name"]:
             continue
-        mine = [line for line in lines if line.of(spec["model"]["name"], spec["concurrency"])]
+        mine = [line for line in lines if line.of(spec["model"]["name"], base.record.load)]
         found += [each for line in mine for each in _against(candidate, line, base)]
     return found
 

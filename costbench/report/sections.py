@@ -71,9 +71,23 @@ def sections(report: Report) -> tuple[Section, ...]:
 
 
 def load_label(load: dict[str, Any]) -> str:
-    """As c64."""
+    """As c64, r2 or, with a cap, r2c64."""
     if load == {"concurrency": None}:  # an imported file need not say
         return "load n/a"
     if set(load) == {"concurrency"}:
         return f"c{load['concurrency']}"
+    if "request_rate" in load:
+        cap = load.get("max_concurrency")
+        return f"r{load['request_rate']:g}" + ("" if cap is None else f"c{cap}")
     return " ".join(f"{clean(key)}={clean(str(value))}" for key, value in load.items())
+
+
+def load_words(load: dict[str, Any]) -> str:
+    """As "64 attempts in flight" or "2 arrivals per second"."""
+    if "request_rate" not in load:
+        return f"{load['concurrency']} attempts in flight"
+    cap, even = load.get("max_concurrency"), load["burstiness"]
+    parts = [f"{load['request_rate']:g} arrivals per second"]
+    parts += [f"burstiness {even:g}"] if even != 1 else []
+    parts += [f"at most {cap} in flight"] if cap is not None else []
+    return ", ".join(parts)

@@ -15,6 +15,7 @@ from costbench.report.payback_lines import ABOUT_PAYBACK, payback_lines
 from costbench.report.savings_table import SAVINGS, savings_tables
 from costbench.report.sections import Section, sections
 from costbench.report.sentences import Footnotes
+from costbench.report.serving_tables import slo_lines, slo_words
 from costbench.report.wanted_lines import (
     ABOUT_DEMAND,
     decision_lines,
@@ -44,6 +45,7 @@ def print_table(report: Report, console: "Console") -> None:
         )
     print_list([*sentences.signs(report), *footnotes.lines], console)
     _print_wanted(report, console)
+    _print_slo(report, console)
     _print_comparisons(report, console)
     parts = sections(report)
     spared = [table for part in parts for table in savings_tables(report, part)]
@@ -75,6 +77,12 @@ def _print_wanted(report: Report, console: "Console") -> None:
         hidden = ", ".join(f"{each.name} {each.unit}".strip() for each in dropped)
         more = f" Not shown at this width: {hidden}." if hidden else ""
         print_list([("", f"{ABOUT_DEMAND} Every cell: --format md.{more}")], console)
+
+
+def _print_slo(report: Report, console: "Console") -> None:
+    if report.slo is not None:
+        console.print(plain_text(f"SLO ({slo_words(report.slo)}):", console))
+        print_list([*slo_lines(report), ("", "All figures of serving: --format md.")], console)
 
 
 def _print_comparisons(report: Report, console: "Console") -> None:

@@ -40,6 +40,8 @@ _REASONS = {
     "accuracy_unsure": "its accuracy is not sure to be on one side",
     "latency_too_high": "its p95 latency is too high at this load",
     "latency_unknown": "its latency is not known",
+    "misses_slo": "it misses the SLO at this load",
+    "slo_unknown": "whether it keeps the SLO is not known",
     "none_meets": "no cell meets it",
     "cannot_be_told": "no cell surely meets it; of some it cannot be told",
     "none_correct": "no answer was correct",

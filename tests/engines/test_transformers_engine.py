@@ -79,3 +79,18 @@ def test_a_batch_waits_for_the_requests_that_are_on_their_way() -> None:
 
     starts = [done.started_s for done in asyncio.run(run())]
     assert starts.count(min(starts)) >= 5
+
+
+def test_each_step_is_timed_and_the_answer_begins_behind_the_marker() -> None:
+    done = answer(EMBEDDED)
+    assert done.output_tokens is not None
+    assert done.reasoning_tokens is not None
+    assert done.inter_token_s is not None
+    assert done.first_token_s is not None
+    assert 0 < done.reasoning_tokens < done.output_tokens
+    assert len(done.inter_token_s) == done.output_tokens - 1
+    assert min(done.inter_token_s) > 0
+    thought = sum(done.inter_token_s[: done.reasoning_tokens])
+    assert done.first_answer_token_s is not None
+    assert done.first_answer_token_s - done.first_token_s == pytest.approx(thought)
+    assert done.finished_s - done.first_token_s == pytest.approx(sum(done.inter_token_s))

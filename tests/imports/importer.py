@@ -16,6 +16,8 @@ from costbench.reporting import ReportOptions, make_report
 FILES = Path(__file__).parent / "files"
 LM_EVAL = FILES / "samples_gsm8k_tiny_2026-11-21T19-27-04.253097.jsonl"
 VLLM = FILES / "vllm_bench.json"
+VLLM_REAL = FILES / "vllm_bench_real.json"
+"""As vLLM 0.31 wrote it, of a server that paces its chunks (benchmarks/serving_client.py)."""
 AIPERF = FILES / "profile_export.jsonl"
 VLLM_NOW = FILES / "vllm_bench-0.31.json"
 AIPERF_NOW = FILES / "aiperf-0.13.jsonl"
@@ -42,8 +44,9 @@ def attempts(folder, **options):
     return Run(folder, **options).attempts(text=True)
 
 
-def report(folder, **options):
-    return make_report(folder, ReportOptions(**options))
+def report(folder, *, slo=(), **options):
+    changes = tuple(f"slo.{promise}" for promise in slo)
+    return make_report(folder, ReportOptions(changes=changes, **options))
 
 
 def timed(problem, start_s, seconds, **more):

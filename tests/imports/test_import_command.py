@@ -28,7 +28,7 @@ def test_grades_of_another_grader_stand_beside_and_differences_are_shown(folder)
     own, math, changed = (line for line in done.stdout.splitlines() if line.startswith("imported/"))
     assert own.split()[-3:] == ["33.3*", "3", "0"]
     assert math.split()[-4:] == ["66.7", "3", "0", "1"]  # "It is 11." is right
-    assert ": 1 judged differently by math-2" in changed
+    assert ": 1 judged differently by math-3" in changed
 
 
 def test_a_report_goes_by_the_files_verdict_until_another_is_named(folder):

@@ -5,7 +5,18 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from importer import AIPERF, COLUMNS, LM_EVAL, TABLE, VLLM, attempts, imported, report, table
+from importer import (
+    AIPERF,
+    COLUMNS,
+    LM_EVAL,
+    TABLE,
+    VLLM,
+    VLLM_REAL,
+    attempts,
+    imported,
+    report,
+    table,
+)
 
 import costbench
 from costbench.importing import format_of
@@ -216,3 +227,63 @@ def test_a_tokenizer_counts_what_the_file_has_not_counted_and_says_so(tmp_path):
     assert (first > 0, empty, kept) == (True, 0, 99)
     (cell,) = report(folder).cells
     assert "tokens_counted_on_import" in cell.caveats
+
+
+def test_serving_figures_of_vllm_bench_are_those_of_its_file(tmp_path):
+    """The made-up file's own words, and its formulas worked by hand."""
+    stated = json.loads(VLLM.read_text())
+    (cell,) = report(imported(tmp_path, VLLM), slo=["latency_s=1.1"]).cells
+    found = cell.serving.whole
+    assert 1e3 * found.ttft_s.mean == pytest.approx(stated["mean_ttft_ms"])
+    tpots = [(1 - 0.5) / 3, (1.25 - 0.25) / 4, (1 - 0.75) / 2]
+    assert found.tpot_s.mean == pytest.approx(sum(tpots) / 3)
+    assert found.tpot_s.p50 == pytest.approx(tpots[0])
+    gaps = [gap for each in stated["itls"] for gap in each]
+    assert found.inter_token_s.mean == pytest.approx(sum(gaps) / 9)
+    assert found.inter_token_s.p50 == pytest.approx(0.2)
+    assert found.ttfat_s.mean is None
+    assert found.requests_per_second == pytest.approx(3 / 2)
+    assert found.goodput_per_second == pytest.approx(2 / 2)
+    assert cell.serving.at_slo.share.value == pytest.approx(2 / 4)  # the failed one missed it
+
+
+@pytest.mark.skipif(not VLLM_REAL.exists(), reason="no real file")
+def test_serving_figures_of_a_real_file_of_vllm_bench_are_those_it_states(tmp_path):
+    stated = json.loads(VLLM_REAL.read_text())
+    (cell,) = report(imported(tmp_path, VLLM_REAL)).cells
+    found = cell.serving.whole
+    for name, spread in (
+        ("ttft", found.ttft_s),
+        ("tpot", found.tpot_s),
+        ("itl", found.inter_token_s),
+        ("e2el", found.latency_s),
+    ):
+        for end, value in (("mean", spread.mean), ("median", spread.p50), ("p99", spread.p99)):
+            assert 1e3 * value == pytest.approx(stated[f"{end}_{name}_ms"], rel=1e-5), (name, end)
+    assert found.attempts == stated["completed"]
+    for name, rate in (
+        ("request_throughput", found.requests_per_second),
+        ("output_throughput", found.output_tokens_per_second),
+    ):
+        assert rate == pytest.approx(stated[name], rel=0.02)  # its duration ends a little later
+
+
+def test_aiperf_tells_the_first_token_of_the_answer_and_every_gap(tmp_path):
+    about = {"request_start_ns": 0, "request_end_ns": 2 * 10**9, "conversation_id": "c"}
+    metrics = {
+        "request_latency": {"value": 2000.0, "unit": "ms"},
+        "time_to_first_token": {"value": 500.0, "unit": "ms"},
+        "time_to_first_output_token": {"value": 1.5, "unit": "sec"},
+        "inter_chunk_latency": {"value": [1000.0, 500.0], "unit": "ms"},
+        "output_sequence_length": {"value": 4, "unit": "tokens"},
+    }
+    path = table(
+        tmp_path,
+        {"metadata": about, "metrics": metrics, "error": None},
+        name="profile_export.jsonl",
+    )
+    folder = imported(tmp_path, path, naming={"model": "m"}, source="aiperf")
+    found = report(folder).cells[0].serving.whole
+    assert found.ttfat_s.mean == pytest.approx(1.5)
+    assert found.inter_token_s.mean == pytest.approx(0.75)
+    assert found.tpot_s.mean == pytest.approx(0.5)  # 1.5 s for three tokens after the first

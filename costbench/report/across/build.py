@@ -120,7 +120,7 @@ def _pair(
         policy=spec["policy_name"],
         budget=spec["budget"],
         dataset=spec["dataset"],
-        load={"concurrency": spec["concurrency"]},
+        load=match.candidate.load,
         problems=len(pair.common),
         tried={"baseline": len(tried(cells[0])), "candidate": len(tried(cells[1]))},
         latency_s={"baseline": pair.spread("baseline"), "candidate": pair.spread("candidate")},

@@ -92,7 +92,7 @@ def _of_cell(run: RunRecord, record: CellRecord) -> Facts:
     engine = run.meta.get(f"engine:{record.id}", {})
     return {
         "group": spec["group"],
-        "concurrency": str(spec["concurrency"]),
+        **{name.replace("_", " "): str(figure) for name, figure in record.load.items()},
         **engine.get("versions", {}),
         **_flat("engine", _engine(run, spec["group"])),
         "latency basis": engine.get("latency_basis", "client"),

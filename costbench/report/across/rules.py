@@ -10,6 +10,7 @@ from costbench.report.across.contract import Metric, Refusal
 from costbench.report.caveats import explain
 from costbench.report.cells import money_reason
 from costbench.report.figures import CellFigures
+from costbench.report.sections import load_words
 
 _COUNTED = {"measured", "attributed"}
 _PER_CORRECT = "_per_correct"
@@ -73,8 +74,8 @@ def _grader(name: str, version: str) -> str:
 
 
 def _latency(baseline: CellFigures, candidate: CellFigures) -> Refusal | None:
-    loads = [each.record.spec["concurrency"] for each in (baseline, candidate)]
-    if None in loads:
+    loads = [each.record.load for each in (baseline, candidate)]
+    if {"concurrency": None} in loads:
         return Refusal(
             code="unknown_concurrency",
             sentence="nobody said how many attempts were in flight: a latency is that of its load",
@@ -82,7 +83,7 @@ def _latency(baseline: CellFigures, candidate: CellFigures) -> Refusal | None:
     if loads[0] != loads[1]:
         return Refusal(
             code="different_concurrency",
-            sentence=f"{loads[0]} attempts in flight against {loads[1]}: a latency is that of its load",
+            sentence=f"{_loads(*loads)}: a latency is that of its load",
         )
     if baseline.basis != candidate.basis:
         return Refusal(
@@ -90,6 +91,11 @@ def _latency(baseline: CellFigures, candidate: CellFigures) -> Refusal | None:
             sentence=f"timed by the {baseline.basis} against the {candidate.basis}",
         )
     return None
+
+
+def _loads(one: dict[str, Any], other: dict[str, Any]) -> str:
+    alike = set(one) == set(other) == {"concurrency"}
+    return f"{load_words(one)} against {other['concurrency'] if alike else load_words(other)}"
 
 
 def _joules(baseline: CellFigures, candidate: CellFigures) -> Refusal | None:

@@ -51,6 +51,7 @@ from costbench.report.contract.run import (
     SecondOpinionFacts,
     SkippedGroup,
 )
+from costbench.report.contract.serving import AtSlo, ServingFacts, ServingWindow
 from costbench.report.contract.wanting import (
     Bill,
     Choice,
@@ -65,6 +66,7 @@ __all__ = [
     "METHOD_VERSION",
     "SCHEMA_VERSION",
     "ApiFacts",
+    "AtSlo",
     "AttributionFacts",
     "Bill",
     "BookCell",
@@ -98,6 +100,8 @@ __all__ = [
     "Saving",
     "SecondOpinionFacts",
     "Served",
+    "ServingFacts",
+    "ServingWindow",
     "SetCostOfPass",
     "SkippedGroup",
     "Spread",

@@ -7,6 +7,7 @@ from pydantic import Field
 from costbench.metering.window_energy import Bound
 from costbench.report.contract.costs import ApiFacts, Footprint, TariffFacts
 from costbench.report.contract.estimates import E, Facts, FrontierMetric, Spread
+from costbench.report.contract.serving import ServingFacts
 from costbench.types import Provenance, Quality, Role
 
 _NO_IDLE = E(value=None, reason="no_idle")
@@ -188,3 +189,5 @@ class CellReport(Facts):
     """Of any of k samples; empty where one sample per problem was planned."""
     majority_at_k: dict[int, E] = Field(default_factory=dict)
     """Of the most frequent answer of k samples."""
+    serving: ServingFacts | None = None
+    """What users would notice at this load; reports of older versions have none."""

@@ -1,6 +1,8 @@
 """Rows set against each other: baselines, lines of budgets, trainings."""
 
-from typing import Literal
+from typing import Any, Literal
+
+from pydantic import Field
 
 from costbench.analysis.compare import Verdict
 from costbench.report.contract.estimates import E, Facts, FrontierMetric
@@ -75,6 +77,8 @@ class BudgetLine(Facts):
     group: str
     dataset: str
     concurrency: int | None
+    load: dict[str, Any] = Field(default_factory=dict)
+    """As the cells' load."""
     cells: tuple[str, ...]
     counts: Literal["response", "thinking", "votes"]
     """What the budgets count."""

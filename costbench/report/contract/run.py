@@ -18,6 +18,7 @@ from costbench.report.contract.costs import BookFacts, PhaseEnergy
 from costbench.report.contract.estimates import METHOD_VERSION, SCHEMA_VERSION, Facts
 from costbench.report.contract.wanting import DecisionFacts, DemandFacts
 from costbench.types import Device, Provenance
+from costbench.wanted import Slo
 
 
 class SkippedGroup(Facts):
@@ -108,9 +109,11 @@ class Report(Facts):
     """Which cells meet what the suite or the reader wants; not there where nothing is wanted."""
     demand: DemandFacts | None = None
     """What so many answers a month would take; not there where nobody asked."""
+    slo: Slo | None = None
+    """What a service promises, in seconds; not there where nobody stated it."""
 
     @model_serializer(mode="wrap")
     def _asked_for(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         said: dict[str, Any] = serialize(self)
-        unasked = [key for key in ("decision", "demand") if said.get(key, "") is None]
+        unasked = [key for key in ("decision", "demand", "slo") if said.get(key, "") is None]
         return {key: value for key, value in said.items() if key not in unasked}
