@@ -31,6 +31,8 @@ _TIMES: tuple[tuple[str, str], ...] = (
     ("latency", "latency_s"),
 )
 _PROMISES = {"ttft_s": "TTFT", "ttfat_s": "TTFAT", "tpot_s": "TPOT", "latency_s": "latency"}
+_NAMED = 4
+"""Cells; of more the table of loads tells."""
 _MEETS = {True: "kept", False: "missed", None: NA}
 
 
@@ -55,7 +57,13 @@ def _verdicts(part: Section) -> Iterator[str]:
             if (cell.serving and cell.serving.at_slo and cell.serving.at_slo.meets) is meets
         ]
         if names:
-            yield f"{words} {', '.join(names)}"
+            yield f"{words} {_few(names, len(part.cells))}"
+
+
+def _few(names: Sequence[str], of: int) -> str:
+    if len(names) <= _NAMED:
+        return ", ".join(names)
+    return f"all {of} cells" if len(names) == of else f"{len(names)} of {of} cells"
 
 
 def _share(cell: CellReport) -> str:

@@ -228,3 +228,12 @@ def test_a_demand_under_an_slo_that_cannot_be_told_says_so():
     report = build_report(run_of(cell), "x", Pricing(None, None), View(wanted=wanted))
     assert report.demand.cells[0].reason == "slo_unknown"
     assert "whether it keeps the SLO is not known" in render_markdown(report, None)
+
+
+@pytest.mark.parametrize(
+    ("names", "of", "told"),
+    [(["a"], 9, "a"), (list("abcd"), 4, "a, b, c, d"), (list("abcde"), 5, "all 5 cells")]
+    + [(list("abcde"), 9, "5 of 9 cells")],
+)
+def test_many_cells_are_counted_and_few_are_named(names, of, told):
+    assert _few(names, of) == told
