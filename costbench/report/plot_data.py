@@ -18,7 +18,7 @@ XAxis = Literal["tokens", "latency", "joules", "usd", "gco2e"]
 
 _SERIES: tuple[Sequence[float], ...] = ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7))
 """Round numbers of a decade, about evenly spaced, from few to many."""
-_DENSE: tuple[Sequence[float], ...] = (*_SERIES, range(1, 10))
+DENSE: tuple[Sequence[float], ...] = (*_SERIES, range(1, 10))
 _CURVE_POINTS = 60
 _LEAST_VISIBLE = 12.0
 """A line of equal cost has to reach this accuracy in % inside the plot to be drawn."""
@@ -113,7 +113,7 @@ def isocosts(points: Sequence[Point], domain: tuple[float, float]) -> tuple[Isoc
 
 def _panel(section: Section, points: tuple[Point, ...], words: tuple[str, str]) -> Panel:
     domain = _domain(points)
-    ticks = tuple(round_numbers(domain, _DENSE, _MOST_TICKS))
+    ticks = tuple(round_numbers(domain, DENSE, _MOST_TICKS))
     return Panel(section, points, domain, ticks, isocosts(points, domain), *words)
 
 

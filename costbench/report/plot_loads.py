@@ -9,6 +9,7 @@ from costbench.report import wording
 from costbench.report.contract import CellReport, E, Report
 from costbench.report.plot_axes import COLORS, FAINT, WIDTH, Datum, chart
 from costbench.report.plot_axes import columns as legend_columns
+from costbench.report.plot_data import DENSE, round_numbers
 from costbench.report.plot_frame import about_run, styled, titled, write_chart
 from costbench.report.sections import Section, sections
 from costbench.report.serving_tables import slo_words, swept_cells
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     import altair as alt
 
 _HEIGHT, _GAP, _POINT_SIZE = 170, 74, 80
+_ROOM = 1.6
+"""Above the dearest point and below the cheapest, as a factor; intervals are cut there."""
+_TICKS = 6
 _X_TITLES = {False: "attempts in flight (log scale)", True: "arrivals per second (log scale)"}
 
 
@@ -55,7 +59,7 @@ def loads_chart(report: Report) -> "alt.TopLevelMixin | None":
     rows = [row for place in places if (row := _row(report, *place)) is not None]
     if not rows:
         return None
-    about = [*about_run(report), "Bars: 95 % intervals, of each load on its own"]
+    about = [*about_run(report), "Bars: 95 % intervals, of each load on its own; cut at the frame"]
     if report.slo is not None:
         about.append(f"Crosses miss the SLO: {slo_words(report.slo)}")
     title = titled("Cost per correct answer and tokens per second, by load", about)
@@ -86,18 +90,19 @@ def _panel(
     opened = "request_rate" in known[0].load
     scale = wording.fitting((figure.of(cell).value for cell in known), figure.scales)
     data = [_point(section, cell, figure.of(cell), scale.factor) for cell in known]
-    per = "" if figure.scales is wording.TOKENS else f"{scale.per('correct')}"
-    y_title = per or figure.title
+    is_cost = figure.scales is not wording.TOKENS
+    y_title = f"{scale.per('correct')} (log scale)" if is_cost else figure.title
+    span = _span(data) if is_cost else None
     place = {"x": _x_axis(data, opened), "color": _color(data)}
-    bars = chart([each for each in data if each["low"] is not None and each["high"] is not None])
+    bars = chart([_within(each, span) for each in data if None not in (each["low"], each["high"])])
     points = chart(data).mark_point(size=_POINT_SIZE, filled=False, opacity=1, strokeWidth=2)
     return alt.LayerChart(
         layer=[
             chart(data)
             .mark_line(strokeWidth=1.4, opacity=0.6)
-            .encode(**place, y=_y_axis("y", y_title)),
-            bars.mark_rule().encode(**place, y=_y_axis("low", y_title), y2="high:Q"),
-            points.encode(**place, y=_y_axis("y", y_title), shape=_shape(report)),
+            .encode(**place, y=_y_axis("y", y_title, span)),
+            bars.mark_rule().encode(**place, y=_y_axis("low", y_title, span), y2="high:Q"),
+            points.encode(**place, y=_y_axis("y", y_title, span), shape=_shape(report)),
         ],
         height=_HEIGHT,
     )
@@ -128,11 +133,29 @@ def _x_axis(data: Sequence[Datum], opened: bool) -> "alt.X":
     return alt.X("x:Q", title=_X_TITLES[opened], scale=scale, axis=axis)
 
 
-def _y_axis(field: str, title: str) -> "alt.Y":
+def _span(data: Sequence[Datum]) -> tuple[float, float]:
+    """Of an axis of costs, by their values: one interval over decades would leave the rest a line."""
+    values = [each["y"] for each in data]
+    return min(values) / _ROOM, max(values) * _ROOM
+
+
+def _within(point: Datum, span: tuple[float, float] | None) -> Datum:
+    if span is None:
+        return point
+    return point | {"low": max(point["low"], span[0]), "high": min(point["high"], span[1])}
+
+
+def _y_axis(field: str, title: str, span: tuple[float, float] | None) -> "alt.Y":
+    """From 0, or over the span of a log scale."""
     import altair as alt
 
-    axis = alt.Axis(tickCount=4, format=",~r", gridColor=FAINT)
-    return alt.Y(f"{field}:Q", title=title, scale=alt.Scale(zero=True), axis=axis)
+    if span is None:
+        axis, scale = alt.Axis(tickCount=4, format=",~r", gridColor=FAINT), alt.Scale(zero=True)
+    else:
+        ticks = round_numbers(span, DENSE, _TICKS)
+        axis = alt.Axis(values=ticks, format=",~r", gridColor=FAINT)
+        scale = alt.Scale(type="log", domain=list(span), nice=False)
+    return alt.Y(f"{field}:Q", title=title, scale=scale, axis=axis)
 
 
 def _color(data: Sequence[Datum]) -> "alt.Color":

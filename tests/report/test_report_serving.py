@@ -14,6 +14,7 @@ from costbench.report.build import Pricing, View, build_report
 from costbench.report.csv import render_csv
 from costbench.report.markdown import render_markdown
 from costbench.report.plot_loads import loads_chart
+from costbench.report.serving_tables import _few
 from costbench.wanted import Demand, Slo, Wanted, set_wanted
 from tests.report.in_memory import record, run_of
 
@@ -232,8 +233,12 @@ def test_a_demand_under_an_slo_that_cannot_be_told_says_so():
 
 @pytest.mark.parametrize(
     ("names", "of", "told"),
-    [(["a"], 9, "a"), (list("abcd"), 4, "a, b, c, d"), (list("abcde"), 5, "all 5 cells")]
-    + [(list("abcde"), 9, "5 of 9 cells")],
+    [
+        (["a"], 9, "a"),
+        (list("abcd"), 4, "a, b, c, d"),
+        (list("abcde"), 5, "all 5 cells"),
+        (list("abcde"), 9, "5 of 9 cells"),
+    ],
 )
 def test_many_cells_are_counted_and_few_are_named(names, of, told):
     assert _few(names, of) == told
