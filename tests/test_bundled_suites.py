@@ -25,6 +25,8 @@ ATTEMPTS = {
     # one free, four policies at four budgets, 16 times AIME 2025, MATH-500, AMC and OlympiadBench
     "l1-budgets": {"budgets": 17 * 16 * (30 + 500 + 83 + 674)},
     "out-of-domain": {"open": 10 * (1000 + 230 + 510 + 1221 + 750), "gated": 10 * 198},
+    # two policies at six loads
+    "serving": dict.fromkeys(("cached", "uncached"), 12 * 128),
     "tiers": {"local": 5 * (128 + 250 + 50), "api": 128 + 250 + 50},
 }
 

@@ -17,7 +17,8 @@ SERVING = (
     "Times are p50 / p95 / p99 over attempts, from their arrival: to the first token (TTFT), to the first "
     "token of the answer behind the thinking (TTFAT), per token after the first (TPOT), between what came "
     "one after another (ITL), to the end. Goodput is of attempts that kept all of the SLO. Steady: the part "
-    "in which the load was as intended."
+    "in which the load was as intended. Input tokens are those of all calls, a second prefill included; "
+    "from cache is what a prefix cache had of them."
 )
 LOADS = (
     "Costs are of all attempts, over the correct ones; at the SLO, over the correct ones that kept it. The "
@@ -33,6 +34,7 @@ _TIMES: tuple[tuple[str, str], ...] = (
 _PROMISES = {"ttft_s": "TTFT", "ttfat_s": "TTFAT", "tpot_s": "TPOT", "latency_s": "latency"}
 _NAMED = 4
 """Cells; of more the table of loads tells."""
+_WHOLE = "whole"
 _MEETS = {True: "kept", False: "missed", None: NA}
 
 
@@ -104,7 +106,19 @@ def serving_columns(report: Report, section: Section) -> tuple[Column, ...]:
         column("goodput", "/ s", lambda part: number(part.goodput_per_second)),
         column("output tokens", "/ s", lambda part: number(part.output_tokens_per_second)),
         *(_times(name, [getattr(row[1], key) for row in rows]) for name, key in _TIMES),
+        Column("input tokens", "/ attempt", tuple(_read(*row) for row in rows), 1),
+        Column("from cache", "%", tuple(_cached(*row) for row in rows), 1),
     )
+
+
+def _read(cell: CellReport, _: ServingWindow, part: str) -> str:
+    return number(cell.input_tokens.value) if part == _WHOLE else ""
+
+
+def _cached(cell: CellReport, _: ServingWindow, part: str) -> str:
+    if part != _WHOLE:
+        return ""
+    return NA if cell.cache_hit_rate is None else number(100 * cell.cache_hit_rate)
 
 
 def unknown_lines(report: Report) -> tuple[Line, ...]:
@@ -164,7 +178,7 @@ def load_order(cell: CellReport) -> tuple[bool, float]:
 
 def _rows(cell: CellReport) -> Iterator[_Row]:
     if cell.serving is not None:
-        yield cell, cell.serving.whole, "whole"
+        yield cell, cell.serving.whole, _WHOLE
         if cell.serving.steady is not None:
             yield cell, cell.serving.steady, "steady"
 

@@ -171,13 +171,20 @@ def test_who_has_no_slo_and_one_load_is_shown_nothing_of_it():
 
 
 def test_the_page_has_both_parts_beside_each_other_and_who_keeps_the_slo():
-    slow = served(FOUR, concurrency=8)
-    page = render_markdown(told(served(FOUR), slow, slo={"latency_s": 3.5}), None)
+    tokens = {"input_tokens": [10] * 4, "cached_tokens": [4] * 4}
+    fast, slow = (served(FOUR, concurrency=load, **tokens) for load in (2, 8))
+    page = render_markdown(told(fast, slow, slo={"latency_s": 3.5}), None)
     serving_part = page.split("## Serving")[1].split("\n## ")[0]
     assert "latency at most 3.5 s, by at least 95 % of attempts" in serving_part
     assert "missed by unconstrained c2 (50.0 %), unconstrained c8 (50.0 %)" in serving_part
     assert serving_part.count("| steady |") == 1  # four attempts have no steady part of eight
     assert "| unconstrained c8 | whole | 4 |" in serving_part
+    header, _, *rows = [line for line in serving_part.splitlines() if line.startswith("| ")]
+    assert header.endswith("| input tokens / attempt | from cache % |")
+    assert {row.split(" | ", 2)[1]: row.split(" | ")[-2:] for row in rows} == {
+        "whole": ["10.0", "40.0 |"],
+        "steady": ["", " |"],
+    }
     loads = page.split("## Cost against load")[1].split("\n## ")[0]
     assert "| unconstrained c2 | 4.40 |" in loads
     assert "missed" in loads

@@ -25,6 +25,7 @@ from costbench.interfaces import Policy
 from costbench.measuring import RunOptions, measure
 from costbench.plan import make_plan
 from costbench.policies.budget_forcing import BudgetForcing
+from costbench.policies.no_thinking import NoThinking
 from costbench.policies.thinking_token_budget import ThinkingTokenBudget
 from costbench.policies.truncation import Truncation
 from costbench.policies.unconstrained import Unconstrained
@@ -60,9 +61,10 @@ class Server:
         with self._log.open("a") as log:
             self.process = subprocess.Popen(
                 [
-                    sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--enforce-eager", *said,
+                    sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--enforce-eager",
+                    "--enable-prompt-tokens-details", *said,
                 ],
-                env={**os.environ, "HF_HUB_OFFLINE": "1"},
+                env={**os.environ, "HF_HUB_OFFLINE": "1", "VLLM_SERVER_DEV_MODE": "1"},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -116,6 +118,7 @@ def counts(done: Attempt, name: str) -> list[int]:
         BudgetForcing(budget=24, answer_tokens=16),
         BudgetForcing(budget=200, waits=1, answer_tokens=32),
         BudgetForcing(budget=60, style="l1_eval"),
+        NoThinking(max_tokens=60),
     ],
     ids=lambda policy: f"{policy.kind}-{policy.token_limit()}",
 )
@@ -143,6 +146,15 @@ def test_the_server_ends_thinking_at_a_budget(remote: Loaded) -> None:
         (call,) = done.calls
         assert 8 < call.completion.reasoning_tokens <= 13
         assert "boxed" in done.solution.text.split("</think>")[1]
+
+
+def test_the_servers_prefix_cache_is_emptied_on_demand(remote: Loaded) -> None:
+    words = (Message(role="user", content="7 " * 300),)
+    long = Request(messages=words, max_tokens=4, sampling=GREEDY, seed=1)
+    remote.answer(long)
+    assert remote.answer(long)[0].cached_tokens > 0
+    assert remote.call(remote.opened.reset_prefix_cache())
+    assert not remote.answer(long)[0].cached_tokens
 
 
 def test_a_context_that_is_full_is_told(remote: Loaded) -> None:
