@@ -1,12 +1,14 @@
 """The `openai` engine as a load generator: beside a floor client, and beside `vllm bench serve`.
 
     python benchmarks/serving_client.py [--rounds 5] [--attempts 96] [--vllm-python PYTHON] [--memory 10000]
+        [--real-server]
 
 A server on loopback paces its chunks: 10 ms per token and stream, the first token after 50 ms. Answers have
 32 to 64 tokens, so that streams do not all begin at once. Each round
 runs the same closed loop through costbench (a whole run: engine, policy, store), through the floor (bare
 aiohttp, the same bytes parsed), through the bare `openai` library, and through vLLM's own client where a
 Python that has it is named. Printed are medians of ratios within rounds; TTFT and TPOT are means.
+With `--real-server` the other end is vLLM's own server, on the embedded model and the same cores.
 """
 
 import argparse
@@ -16,12 +18,14 @@ import json
 import os
 import random
 import resource
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +33,8 @@ from typing import Any
 PACE_S, FIRST_S = 0.010, 0.050
 TOKENS, CONCURRENCY = 64, 16
 MODEL = "paced"
+EXTRA = {"ignore_eos": True}
+"""Of a real server all answers are as long as they may be."""
 _LENGTHS = (TOKENS // 2 + 7 * number % (TOKENS // 2 + 1) for number in itertools.count())
 _SUITE = """
 name: serving-client
@@ -36,7 +42,7 @@ meters: none
 sampling: {{samples_per_problem: 1}}
 groups:
   - name: g
-    engine: {{kind: openai, base_url: "{url}", continuation: never}}
+    engine: {{kind: openai, base_url: "{url}", continuation: never, extra_body: {extra}}}
     datasets: [{{kind: jsonl, path: problems.jsonl, grader: exact}}]
     models: [{{name: m, path: {model}, thinks: false, role: baseline}}]
     policies: [{{kind: truncation, budget: {tokens}}}]
@@ -139,7 +145,7 @@ async def _loop(ask: Ask, attempts: int) -> Measured:
     )
 
 
-def _body(number: int) -> dict[str, Any]:
+def _body(number: int, **extra: Any) -> dict[str, Any]:
     return {
         "model": MODEL,
         "messages": [{"role": "user", "content": f"question {number}"}],
@@ -148,6 +154,7 @@ def _body(number: int) -> dict[str, Any]:
         "stream_options": {"include_usage": True},
         "temperature": 0.6,
         "top_p": 0.95,
+        **extra,
     }
 
 
@@ -160,7 +167,9 @@ def floor(url: str, attempts: int) -> Measured:
 
             async def ask(number: int) -> list[float]:
                 times = []
-                async with session.post(f"{url}/chat/completions", json=_body(number)) as response:
+                async with session.post(
+                    f"{url}/chat/completions", json=_body(number, **EXTRA)
+                ) as response:
                     async for line in response.content:
                         if line.startswith(b"data: {") and json.loads(line[6:])["choices"]:
                             times.append(time.perf_counter())
@@ -181,7 +190,7 @@ def library(url: str, attempts: int) -> Measured:
         ) as client:
 
             async def ask(number: int) -> list[float]:
-                stream = await client.chat.completions.create(**_body(number))
+                stream = await client.chat.completions.create(**_body(number), extra_body=EXTRA)
                 return [time.perf_counter() async for chunk in stream if chunk.choices]
 
             return await _loop(ask, attempts)
@@ -223,6 +232,7 @@ def _run(
         )
         (folder / "problems.jsonl").write_text("\n".join(map(json.dumps, problems)))
         keys = {"url": url, "model": MODEL, "tokens": tokens, "concurrency": CONCURRENCY}
+        keys["extra"] = json.dumps(EXTRA)
         (folder / "suite.yaml").write_text(_SUITE.format(**keys))
         plan = make_plan(load_suite(folder / "suite.yaml"), probe_machine())
         began_s = time.process_time()
@@ -263,6 +273,7 @@ def vllm_bench(url: str, attempts: int, python: str, keep: Path | None) -> Measu
         command += ["--tokenizer", str(resolve_model("embedded:abacus-base"))]
         command += ["--dataset-name", "random", "--random-input-len", "8"]
         command += ["--random-output-len", str(TOKENS), "--num-prompts", str(attempts)]
+        command += ["--ignore-eos", "--temperature", "0.6", "--top-p", "0.95"]
         command += ["--max-concurrency", str(CONCURRENCY), "--save-result", "--save-detailed"]
         command += ["--percentile-metrics", "ttft,tpot,itl,e2el", "--disable-tqdm"]
         command += ["--result-dir", folder, "--result-filename", "found.json"]
@@ -289,6 +300,7 @@ def compare(url: str, options: argparse.Namespace) -> None:
         clients["vllm bench serve"] = lambda: vllm_bench(
             url, options.attempts, options.vllm_python, options.keep
         )
+    floor(url, CONCURRENCY)  # what a server does once, at its first requests
     dice, found = random.Random(0), {name: list[Measured]() for name in clients}
     for _ in range(options.rounds):
         for name in dice.sample([*clients], len(clients)):
@@ -323,6 +335,47 @@ def memory(url: str, attempts: int) -> None:
     )
 
 
+@contextmanager
+def paced_server(pace_ms: float) -> Iterator[str]:
+    """The address of ours, in a process of its own."""
+    command = [sys.executable, __file__, "--serve", "--pace-ms", str(pace_ms)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        try:
+            yield f"http://127.0.0.1:{int(server.stdout.readline())}/v1"
+        finally:
+            server.terminate()
+
+
+@contextmanager
+def real_server(python: str) -> Iterator[str]:
+    """The address of vLLM's, once it is up."""
+    import urllib.error
+    import urllib.request
+
+    from costbench.engines.model_files import resolve_model
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [python, "-m", "vllm.entrypoints.openai.api_server", "--enforce-eager"]
+    command += ["--model", str(resolve_model("embedded:abacus-base")), "--dtype", "float32"]
+    command += ["--served-model-name", MODEL, "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--max-num-seqs", str(CONCURRENCY), "--generation-config", "vllm"]
+    env = os.environ | {"HF_HUB_OFFLINE": "1", "PYTHONPATH": "", "VLLM_CPU_KVCACHE_SPACE": "1"}
+    silent: Any = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, env=env, start_new_session=True, **silent) as server:
+        try:
+            while server.poll() is None:
+                with suppress(urllib.error.URLError, OSError):
+                    urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=1).close()
+                    break
+                time.sleep(0.2)
+            yield f"http://127.0.0.1:{port}/v1"
+        finally:
+            os.killpg(server.pid, 9)
+
+
 def main() -> None:
     """Start the server beside us, compare, watch the memory."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -331,23 +384,25 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--attempts", type=int, default=96)
     parser.add_argument("--vllm-python", help="of an environment that has vllm")
+    parser.add_argument("--real-server", action="store_true", help="vLLM's, of --vllm-python")
     parser.add_argument("--keep", type=Path, help="where vLLM's last result goes")
     parser.add_argument("--memory", type=int, default=0, help="attempts to watch the memory over")
     options = parser.parse_args()
     if options.serve:
         asyncio.run(serve(0, options.pace_ms / 1e3))
         return
-    for pace_ms, work in ((options.pace_ms, compare), (0.0, memory)):
-        if (options.rounds if work is compare else options.memory) == 0:
-            continue
-        command = [sys.executable, __file__, "--serve", "--pace-ms", str(pace_ms)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-            assert server.stdout is not None
-            url = f"http://127.0.0.1:{int(server.stdout.readline())}/v1"
-            try:
-                compare(url, options) if work is compare else memory(url, options.memory)
-            finally:
-                server.terminate()
+    if options.real_server:
+        if not options.vllm_python:
+            parser.error("--real-server needs --vllm-python")
+        with real_server(options.vllm_python) as url:
+            compare(url, options)
+        return
+    if options.rounds:
+        with paced_server(options.pace_ms) as url:
+            compare(url, options)
+    if options.memory:
+        with paced_server(0.0) as url:
+            memory(url, options.memory)
 
 
 if __name__ == "__main__":
