@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator
 
 from costbench.attempting import Turn
 from costbench.attempts import Arrival
-from costbench.plan import OpenLoop
+from costbench.cell import OpenLoop
 from costbench.types import Problem
 
 Begin = Callable[[Turn, Problem, Arrival], Awaitable[None]]

@@ -5,9 +5,9 @@ import time
 from typing import NamedTuple
 
 from costbench.attempts import Attempt, Call
+from costbench.cell import Cell
 from costbench.errors import ContextFullError, EngineError, RequestError, TransientError
 from costbench.interfaces import OpenEngine
-from costbench.plan import Cell
 from costbench.types import Completion, Piece, Problem, Request, Retry, Solution
 
 

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from costbench.cell import Cell
 from costbench.errors import SuiteError
 from costbench.grading import Grading, cell_accuracy
 from costbench.identity import dataset_sha256, prompt_sha256
 from costbench.locations import new_run_folder, unfinished_run
-from costbench.plan import Cell, Plan
+from costbench.plan import Plan
 from costbench.plugins import component_spec
 from costbench.prices import PriceBook, headline, load_prices
 from costbench.runner import Allowance, Grade, Observer, RunResult, run_plan

@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
+from costbench.cell import Cell
 from costbench.errors import RequestError
 from costbench.interfaces import OpenEngine
 from costbench.metering.sampler import Sampler
-from costbench.plan import Cell
 from costbench.policies.asking import ask
 from costbench.protocol import Protocol
 from costbench.store import Store

@@ -3,9 +3,10 @@
 from rich.console import Console
 from rich.markup import escape
 
+from costbench.cell import Cell
 from costbench.engines.rendering import rendered_here
 from costbench.errors import CostbenchError, SuiteError
-from costbench.plan import Cell, Plan
+from costbench.plan import Plan
 from costbench.printable import clean
 from costbench.suite import DatasetUse
 from costbench.types import Message, Problem

@@ -14,12 +14,13 @@ from typing import Protocol
 from costbench.arrivals import as_they_come, gaps_s
 from costbench.attempting import Turn, attempt
 from costbench.attempts import Arrival, Attempt
+from costbench.cell import Cell
 from costbench.errors import EngineError
 from costbench.interfaces import OpenEngine
 from costbench.metering.sampler import Fault, Reading, Sampler
 from costbench.metering.select import is_local_rank_zero, meters_for
 from costbench.pacing import Pacing
-from costbench.plan import Cell, Plan
+from costbench.plan import Plan
 from costbench.serving import forget_prompts, note_engine, note_questions_again, within_reach
 from costbench.store import Store
 from costbench.suite import Limits

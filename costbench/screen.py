@@ -13,10 +13,11 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from costbench.cell import Cell
 from costbench.doctor import Finding, can_run, diagnose, examine
 from costbench.hardware import probe_machine
 from costbench.interfaces import Served
-from costbench.plan import Cell, Plan
+from costbench.plan import Plan
 from costbench.prices import PriceBook, api_price, headline, load_prices
 from costbench.printable import clean
 

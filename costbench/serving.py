@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
+from costbench.cell import Cell
 from costbench.interfaces import Budgeting, Caching, Engine, Limited, OpenEngine, Served
-from costbench.plan import Cell
 from costbench.store import Store
 from costbench.suite import Meters
 from costbench.types import GPU_SCOPE, MeterFacts

@@ -16,11 +16,12 @@ from pydantic import ValidationError
 from costbench.arrivals import as_they_come, gaps_s
 from costbench.attempting import Turn
 from costbench.attempts import Arrival
+from costbench.cell import OpenLoop
 from costbench.errors import EngineError
 from costbench.frames import Run
 from costbench.hardware import probe_machine
 from costbench.measuring import RunOptions, measure
-from costbench.plan import OpenLoop, Plan, make_plan
+from costbench.plan import Plan, make_plan
 from costbench.reporting import ReportOptions, make_report
 from costbench.screen import RunScreen
 from costbench.store import Store

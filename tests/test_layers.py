@@ -59,6 +59,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ),
     (
         "costbench.plan",
+        "costbench.cell",
         "costbench.identity",
         "costbench.attempts",
         "costbench.store",

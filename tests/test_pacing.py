@@ -11,11 +11,11 @@ import pytest
 from pydantic import PrivateAttr
 from scripted_engine import LONG, ScriptedEngine
 
+from costbench.cell import Cell
 from costbench.graders.exact import ExactGrader
 from costbench.interfaces import Gauge
 from costbench.metering.sampler import Sampler
 from costbench.pacing import Pacing
-from costbench.plan import Cell
 from costbench.policies.truncation import Truncation
 from costbench.protocol import Protocol
 from costbench.store import Store

@@ -11,10 +11,10 @@ pytest.importorskip("aiohttp")
 
 from engines.fault_server import FaultServer, Reply
 
+from costbench.cell import Cell
 from costbench.engines.openai import OpenaiEngine
 from costbench.graders.exact import ExactGrader
 from costbench.interfaces import Policy
-from costbench.plan import Cell
 from costbench.policies.budget_forcing import BudgetForcing
 from costbench.policies.thinking_token_budget import ThinkingTokenBudget
 from costbench.policies.truncation import Truncation

@@ -20,13 +20,13 @@ pytest.importorskip("uvicorn")
 
 from costbench.attempting import Turn, attempt
 from costbench.attempts import Attempt
+from costbench.cell import Cell
 from costbench.datasets.arithmetic import Arithmetic
 from costbench.engines.openai import OpenaiEngine
 from costbench.engines.transformers import TransformersEngine
 from costbench.errors import EngineError
 from costbench.graders.exact import ExactGrader
 from costbench.interfaces import Engine, Limited, Policy
-from costbench.plan import Cell
 from costbench.policies.budget_forcing import BudgetForcing
 from costbench.policies.no_thinking import NoThinking
 from costbench.policies.truncation import Truncation

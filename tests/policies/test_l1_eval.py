@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from reported import cells_of
 
 from costbench.attempting import Turn, attempt
+from costbench.cell import Cell
 from costbench.datasets.arithmetic import Arithmetic
 from costbench.engines.transformers import TransformersEngine
 from costbench.graders.exact import ExactGrader
 from costbench.interfaces import OpenEngine
-from costbench.plan import Cell
 from costbench.policies.budget_forcing import BudgetForcing
 from costbench.regrading import grade_again
 from costbench.reporting import ReportOptions, make_report

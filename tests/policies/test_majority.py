@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from costbench.attempting import Turn, attempt
+from costbench.cell import Cell
 from costbench.datasets.arithmetic import Arithmetic
 from costbench.engines.transformers import TransformersEngine
 from costbench.errors import ContextFullError, EngineError, RequestError, SuiteError
@@ -25,7 +26,7 @@ from costbench.graders.exact import ExactGrader
 from costbench.hardware import probe_machine
 from costbench.interfaces import OpenEngine
 from costbench.measuring import RunOptions, cell_spec, measure
-from costbench.plan import Cell, Plan, make_plan
+from costbench.plan import Plan, make_plan
 from costbench.policies.majority import Majority
 from costbench.records import CellRecord, read_records
 from costbench.regrading import grade_again

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from machines import machine
 
+from costbench.cell import Cell
 from costbench.engines.transformers import TransformersEngine
 from costbench.graders.exact import ExactGrader
 from costbench.measuring import cell_spec
 from costbench.metering.sampler import Reading
-from costbench.plan import Cell
 from costbench.policies.unconstrained import Unconstrained
 from costbench.prices import Grid, MachinePrice, PriceBook
 from costbench.records import read_records

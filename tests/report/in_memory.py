@@ -6,11 +6,11 @@ import numpy as np
 from machines import machine
 
 from costbench.analysis.stats import Resampling
+from costbench.cell import Cell
 from costbench.engines.transformers import TransformersEngine
 from costbench.graders.exact import ExactGrader
 from costbench.measuring import cell_spec
 from costbench.metering.trace import trace_of
-from costbench.plan import Cell
 from costbench.records import CORRECT, TOKEN_COLUMNS, WRONG, CellRecord, RunRecord, Window
 from costbench.report.build import Pricing, build_report
 from costbench.report.cell_tables import PricedCell

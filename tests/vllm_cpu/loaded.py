@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 from costbench.attempting import Turn, attempt
 from costbench.attempts import Attempt
+from costbench.cell import Cell
 from costbench.graders.exact import ExactGrader
 from costbench.interfaces import Engine, OpenEngine, Policy
-from costbench.plan import Cell
 from costbench.types import Completion, Model, Problem, Request, Sampling
 
 T = TypeVar("T")
