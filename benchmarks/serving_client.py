@@ -362,7 +362,10 @@ def real_server(python: str) -> Iterator[str]:
     command += ["--model", str(resolve_model("embedded:abacus-base")), "--dtype", "float32"]
     command += ["--served-model-name", MODEL, "--host", "127.0.0.1", "--port", str(port)]
     command += ["--max-num-seqs", str(CONCURRENCY), "--generation-config", "vllm"]
+    # With a worker process of its own vLLM has two processes that poll, and there are two cores.
+    command += ["--distributed-executor-backend", "uni"]
     env = os.environ | {"HF_HUB_OFFLINE": "1", "PYTHONPATH": "", "VLLM_CPU_KVCACHE_SPACE": "1"}
+    env |= {"OMP_NUM_THREADS": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind"}
     silent: Any = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with subprocess.Popen(command, env=env, start_new_session=True, **silent) as server:
         try:
