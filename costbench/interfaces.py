@@ -71,7 +71,8 @@ class Policy(Described, Protocol):
     """How thinking is limited at inference: one async function over one attempt.
 
     Where it has `votes`, each piece of its solution is a response of its own, and the answer that most of
-    them give is the attempt's.
+    them give is the attempt's. Class attributes say what it needs: `continues` an engine that goes on with
+    what is written, `engine_budgets` one that is Budgeting, `closes_thinking` a model that thinks.
     """
 
     async def solve(self, problem: Problem, model: Model, generate: Generate) -> Solution:

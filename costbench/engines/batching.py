@@ -13,7 +13,7 @@ from transformers import GenerationConfig
 
 from costbench.engines.rendering import Rendered, Renderer
 from costbench.engines.rows import EachRowEndsByItself, Row
-from costbench.errors import ContextFullError, EngineError
+from costbench.errors import EngineError
 from costbench.types import Completion, LatencyBasis, Model, Request, Sampling
 
 _GATHER_S = 0.02
@@ -74,12 +74,7 @@ class Batcher:
         if self._broken:
             raise self._broken
         rendered = self._renderer.render(request)
-        room = self._context - len(rendered.prompt_ids)
-        if room < 1:
-            raise ContextFullError(
-                f"the prompt has {len(rendered.prompt_ids)} tokens, the model's context {self._context}"
-            )
-        row = Row(rendered.prompt_ids, min(request.max_tokens, room), rendered.stop_ids)
+        row = rendered.row(request.max_tokens, self._context)
         loop = asyncio.get_running_loop()
         pending = _Pending(request, rendered, row, time.monotonic(), loop.create_future(), loop)
         self._waiting.put(pending)

@@ -6,6 +6,7 @@ from typing import Any
 
 from costbench.engines.model_files import resolve_model
 from costbench.engines.rows import Row
+from costbench.errors import ContextFullError
 from costbench.types import Message, Model, Piece, Request, Thinking
 
 
@@ -19,6 +20,15 @@ class Rendered:
     stop_ids: tuple[tuple[int, ...], ...]
     thinking_closed: bool
     """The end of thinking is already written: whatever is sampled now is answer."""
+
+    def row(self, max_tokens: int, context: int) -> Row:
+        """Its row, with no more tokens than fit; raises ContextFullError where none does."""
+        room = context - len(self.prompt_ids)
+        if room < 1:
+            raise ContextFullError(
+                f"the prompt has {len(self.prompt_ids)} tokens, the model's context {context}"
+            )
+        return Row(self.prompt_ids, min(max_tokens, room), self.stop_ids)
 
 
 class Renderer:

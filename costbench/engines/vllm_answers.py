@@ -19,7 +19,7 @@ from costbench.engines.vllm_versions import (
     SamplingParams,
     tokens_input,
 )
-from costbench.errors import ContextFullError, EngineError, RequestError, first_line
+from costbench.errors import EngineError, RequestError, first_line
 from costbench.types import Completion, LatencyBasis, Piece, Request, Sampling
 
 
@@ -74,12 +74,7 @@ class VllmServing:
     async def generate(self, request: Request) -> Completion:
         """Answer one request; it is given up in the engine, too, when the caller is canceled."""
         rendered = self._renderer.render(request)
-        room = self._context - len(rendered.prompt_ids)
-        if room < 1:
-            raise ContextFullError(
-                f"the prompt has {len(rendered.prompt_ids)} tokens, `max_model_len` is {self._context}"
-            )
-        row = Row(rendered.prompt_ids, min(request.max_tokens, room), rendered.stop_ids)
+        row = rendered.row(request.max_tokens, self._context)
         submitted_s = time.monotonic()
         heard = await self._hear(row, self._parameters(request, row))
         row.tokens = heard.tokens

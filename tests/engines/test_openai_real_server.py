@@ -18,6 +18,8 @@ pytest.importorskip("aiohttp")
 pytest.importorskip("fastapi")
 pytest.importorskip("uvicorn")
 
+from greedy_policies import on_every_engine
+
 from costbench.attempting import Turn, attempt
 from costbench.attempts import Attempt
 from costbench.cell import Cell
@@ -27,10 +29,6 @@ from costbench.engines.transformers import TransformersEngine
 from costbench.errors import EngineError
 from costbench.graders.exact import ExactGrader
 from costbench.interfaces import Engine, Limited, Policy
-from costbench.policies.budget_forcing import BudgetForcing
-from costbench.policies.no_thinking import NoThinking
-from costbench.policies.truncation import Truncation
-from costbench.policies.unconstrained import Unconstrained
 from costbench.types import Model, Sampling
 
 EMBEDDED = Path(__file__).parents[2] / "costbench" / "embedded" / "abacus-base"
@@ -87,18 +85,7 @@ def counts(done: Attempt, name: str) -> int:
     return sum(getattr(call.completion, name) for call in done.calls)
 
 
-@pytest.mark.parametrize(
-    "policy",
-    [
-        Unconstrained(max_tokens=320),
-        Truncation(budget=24),
-        BudgetForcing(budget=24, answer_tokens=16),
-        BudgetForcing(budget=200, waits=1, answer_tokens=32),
-        BudgetForcing(budget=60, style="l1_eval"),
-        NoThinking(max_tokens=100),
-    ],
-    ids=lambda policy: f"{policy.kind}-{policy.token_limit()}",
-)
+@on_every_engine()
 def test_a_server_and_this_process_say_the_same_and_count_the_same(
     policy: Policy, address: str
 ) -> None:

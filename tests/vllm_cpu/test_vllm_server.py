@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from greedy_policies import on_every_engine
 from vllm_cpu.loaded import GREEDY, Loaded, loaded
 
 from costbench.attempts import Attempt
@@ -24,11 +25,7 @@ from costbench.hardware import probe_machine
 from costbench.interfaces import Policy
 from costbench.measuring import RunOptions, measure
 from costbench.plan import make_plan
-from costbench.policies.budget_forcing import BudgetForcing
-from costbench.policies.no_thinking import NoThinking
 from costbench.policies.thinking_token_budget import ThinkingTokenBudget
-from costbench.policies.truncation import Truncation
-from costbench.policies.unconstrained import Unconstrained
 from costbench.screen import RunScreen
 from costbench.suite import load_suite
 from costbench.types import Message, Model, Request
@@ -110,18 +107,7 @@ def counts(done: Attempt, name: str) -> list[int]:
     return [getattr(call.completion, name) for call in done.calls]
 
 
-@pytest.mark.parametrize(
-    "policy",
-    [
-        Unconstrained(max_tokens=320),
-        Truncation(budget=24),
-        BudgetForcing(budget=24, answer_tokens=16),
-        BudgetForcing(budget=200, waits=1, answer_tokens=32),
-        BudgetForcing(budget=60, style="l1_eval"),
-        NoThinking(max_tokens=60),
-    ],
-    ids=lambda policy: f"{policy.kind}-{policy.token_limit()}",
-)
+@on_every_engine()
 def test_the_server_says_and_counts_what_this_process_does(
     policy: Policy, remote: Loaded, local: Loaded
 ) -> None:
