@@ -116,7 +116,7 @@ ONLY_IN = {
     "codecarbon": ("costbench.metering",),
     "genai_prices": ("costbench.prices",),
     "inspect_ai": ("costbench.imports",),
-    "openai": ("costbench.engines",),
+    "aiohttp": ("costbench.engines",),
     "vllm": ("costbench.engines",),
     "pynvml": ("costbench.metering",),
 }

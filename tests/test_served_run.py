@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("openai")
 pytest.importorskip("aiohttp")
 
 from engines.fault_server import FaultServer, Reply, Script

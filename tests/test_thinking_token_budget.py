@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from scripted_engine import ScriptedEngine
 
-pytest.importorskip("openai")
 pytest.importorskip("aiohttp")
 
 from engines.fault_server import FaultServer, Reply

@@ -164,7 +164,7 @@ class OpenaiEngine(Component):
                 update={"at_most": min(self.retries.at_most, _AT_THE_START)}
             )
             server = Server(wire, form, Pace(self.requests_per_second), few, model)
-            server.versions = {"openai": importlib.metadata.version("openai")}
+            server.versions = {"aiohttp": importlib.metadata.version("aiohttp")}
             server.cache = PrefixCache(wire, wanted=self.reset_prefix_cache == "auto")
             await examine(server, model, prompts, wanted=wanted)
             server.retries = self.retries
@@ -207,7 +207,6 @@ def _served_name(model: Model) -> str:
 
 def _require_library() -> None:
     try:
-        importlib.metadata.version("openai")
         importlib.metadata.version("aiohttp")
     except importlib.metadata.PackageNotFoundError as error:
         raise NotInstalledError(

@@ -1,17 +1,28 @@
 """One request to a server and one answer, or a fault that says what to do next."""
 
 import asyncio
+import importlib.metadata
+import json
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+import urllib.request
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
 
 from costbench.engines.openai_faults import Passing, Secrets, Unreachable, refusal
 from costbench.engines.openai_hearing import Heard
 
+if TYPE_CHECKING:
+    import aiohttp
+
 Route = Literal["chat", "completions"]
 Body = dict[str, Any]
+_WAYS: dict[Route, str] = {"chat": "chat/completions", "completions": "completions"}
+_KEPT_S = 4.0
+"""Of an unused connection: uvicorn, under most servers, closes it after 5 s, perhaps as a request comes."""
+_OK, _MOVED = range(200, 300), range(300, 400)
 
 
 @dataclass(frozen=True)
@@ -43,10 +54,12 @@ class Pace:
 
 
 class Wire:
-    """An open client of the `openai` library; its own retries are off, for ours are told."""
+    """Open connections to one server; nothing is sent twice, for retries are told."""
 
-    def __init__(self, client: Any, address: Address, *, stream: bool, timeout_s: float) -> None:
-        self._client = client
+    def __init__(
+        self, session: "aiohttp.ClientSession", address: Address, *, stream: bool, timeout_s: float
+    ) -> None:
+        self._session = session
         self._timeout_s = timeout_s
         self.stream = stream
         self.address = address
@@ -56,106 +69,99 @@ class Wire:
 
         Raises Passing, EngineError or RequestError; what has come until then is in `heard`.
         """
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                await self._ask(route, body, heard)
-        except (Passing, asyncio.CancelledError):
-            raise
-        except Exception as error:
-            fault = self._fault(error)
-            if fault is None:
-                raise
-            raise fault from None  # a library's traceback may show headers
+        url = f"{self.address.base_url}/{_WAYS[route]}"
+        async with self._answer(url, body | {"stream": self.stream}) as response:
+            if response.status not in _OK:
+                raise await self._refusal(response)
+            if self.stream:
+                await _hear(response, heard)
+            else:
+                heard.take(await response.text(errors="replace"))
         heard.end()
-
-    async def _ask(self, route: Route, body: Body, heard: Heard) -> None:
-        known = {key: body[key] for key in ("model", "messages", "prompt") if key in body}
-        rest = {key: value for key, value in body.items() if key not in known}
-        way = self._client.chat.completions if route == "chat" else self._client.completions
-        create = way.with_streaming_response.create
-        async with create(**known, stream=self.stream, extra_body=rest) as response:
-            if not self.stream:
-                heard.take(await response.text())
-                return
-            async for line in response.iter_lines():
-                heard.line(line)
-                if heard.marker is not None:
-                    return  # the server sees that nobody listens any more
 
     async def post(self, way: str) -> tuple[int, str]:
         """Something beside OpenAI's interface, at the server's root: HTTP's status and what it says.
 
         Raises Passing where there is no answer.
         """
-        import httpx2
-        import openai
+        url = f"{self.address.base_url.removesuffix('/v1')}/{way}"
+        async with self._answer(url, None) as response:
+            return response.status, await response.text(errors="replace")
 
-        root = self.address.base_url.removesuffix("/v1")
-        try:
-            answer = await self._client.post(f"{root}/{way}", cast_to=httpx2.Response)
-        except openai.APIStatusError as error:
-            return error.status_code, ""
-        except openai.APIConnectionError as error:
-            raise self._fault(error) or error from None
-        return answer.status_code, answer.text
-
-    def _fault(self, error: Exception) -> Exception | None:
-        """What a library's error means; None for what is no fault of the server's."""
+    @asynccontextmanager
+    async def _answer(self, url: str, body: Body | None) -> "AsyncIterator[aiohttp.ClientResponse]":
+        """Raises what a library's error means."""
         import aiohttp
-        import httpx2
-        import openai
 
-        if isinstance(error, openai.APIStatusError):
-            headers, secrets = error.response.headers, self.address.secrets
-            return refusal(error.status_code, _body_of(error), headers, secrets)
-        known = (httpx2.HTTPError, aiohttp.ClientError, openai.OpenAIError, OSError)
-        if not isinstance(error, known):
-            return None
-        causes = tuple(_causes(error))
-        root = next((each for each in causes if isinstance(each, aiohttp.ClientError)), error)
-        said = self.address.secrets.hide(f"{type(root).__name__}: {root}".rstrip(": "))
-        if any(isinstance(each, aiohttp.ClientConnectorError) for each in causes):
-            return Unreachable("unreachable", said)
-        if any(isinstance(each, TimeoutError) for each in causes):
-            return Passing("timeout", f"no answer within {self._timeout_s:g} s")
-        return Passing("dropped", said)
+        try:
+            async with (
+                asyncio.timeout(self._timeout_s),
+                # Followed, a redirection would take keys to another server.
+                self._session.post(url, json=body, allow_redirects=False) as response,
+            ):
+                yield response
+        except TimeoutError:
+            raise Passing("timeout", f"no answer within {self._timeout_s:g} s") from None
+        except (aiohttp.ClientError, OSError) as error:
+            # Not chained: the library's traceback may show headers.
+            told = self.address.secrets.hide(f"{type(error).__name__}: {error}".rstrip(": "))
+            if isinstance(error, aiohttp.ClientConnectorError):
+                raise Unreachable("unreachable", told) from None
+            raise Passing("dropped", told) from None
+
+    async def _refusal(self, response: "aiohttp.ClientResponse") -> Exception:
+        text = await response.text(errors="replace")
+        if response.status in _MOVED:
+            text = f"moved to {response.headers.get('location', 'somewhere')}; say so in `base_url`"
+        try:
+            body = json.loads(text)
+        except (ValueError, RecursionError):
+            body = text
+        return refusal(response.status, body, response.headers, self.address.secrets)
 
 
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The libraries wrap each other's errors, and lose what kind they were."""
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
+async def _hear(response: "aiohttp.ClientResponse", heard: Heard) -> None:
+    rest = b""
+    async for data in response.content.iter_any():
+        *lines, rest = (rest + data).split(b"\n")
+        for line in lines:
+            heard.line(line.decode(errors="replace"))
+            if heard.marker is not None:
+                return  # the server sees that nobody listens any more
+    heard.line(rest.decode(errors="replace"))
 
 
-def _body_of(error: Any) -> object:
-    """The client unwraps `error` where there is one; else the text may tell."""
-    return error.body if error.body is not None else error.message
+def _proxy(address: Address) -> str | None:
+    """The environment's; aiohttp, left to find it, would send what a .netrc has for the server, too."""
+    parts = urlsplit(address.base_url)
+    if not address.remote or urllib.request.proxy_bypass(parts.netloc):
+        return None
+    proxies = urllib.request.getproxies()
+    found = proxies.get(parts.scheme) or proxies.get("all")
+    return found if found and found.startswith("http") else None
 
 
 @asynccontextmanager
 async def connect(
     address: Address, connections: int, *, stream: bool, timeout_s: float
 ) -> AsyncIterator[Wire]:
-    """A client for so many requests at once; a proxy is not asked the way to this machine."""
-    import httpx2
-    from openai import AsyncOpenAI, DefaultAioHttpClient, Omit
+    """For so many requests at once; a proxy is not asked the way to this machine."""
+    import aiohttp
+    from multidict import CIMultiDict
 
-    # The library would send what it finds in the environment; the suite names what is sent.
-    unsaid = dict.fromkeys(("OpenAI-Organization", "OpenAI-Project"), Omit())
-    limits = httpx2.Limits(max_connections=connections, max_keepalive_connections=connections)
-    async with AsyncExitStack() as stack:
-        http = await stack.enter_async_context(
-            DefaultAioHttpClient(
-                limits=limits, timeout=httpx2.Timeout(timeout_s), trust_env=address.remote
-            )
-        )
-        client = AsyncOpenAI(
-            api_key=address.key,
-            base_url=address.base_url,
-            default_headers=unsaid | address.headers,
-            max_retries=0,
-            timeout=timeout_s,
-            http_client=http,
-        )
-        yield Wire(client, address, stream=stream, timeout_s=timeout_s)
+    headers = CIMultiDict(
+        {
+            "Authorization": f"Bearer {address.key}",
+            "Accept-Encoding": "identity",  # compressed, chunks would wait for each other
+            "User-Agent": f"costbench/{importlib.metadata.version('costbench')}",
+        }
+    )
+    headers.update(address.headers)
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=connections, keepalive_timeout=_KEPT_S),
+        headers=headers,
+        timeout=aiohttp.ClientTimeout(),
+        proxy=_proxy(address),
+        cookie_jar=aiohttp.DummyCookieJar(),
+    ) as session:
+        yield Wire(session, address, stream=stream, timeout_s=timeout_s)

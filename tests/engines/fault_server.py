@@ -32,6 +32,8 @@ class Reply:
     """Before the second one."""
     line: str | None = None
     """Instead of the second chunk."""
+    bytes_at_a_time: int | None = None
+    """Of the network's pieces; None: an event each."""
     thinking_field: str = "reasoning_content"
     extra: dict[str, Any] = field(default_factory=dict)
     """Beside the finish reason."""
@@ -146,10 +148,14 @@ class FaultServer:
             if at == reply.cut_after:
                 return False
             await asyncio.sleep(reply.second_s if at == 1 else 0)
-            line = reply.line if at == 1 and reply.line else f"data: {json.dumps(chunk)}"
+            said = json.dumps(chunk, ensure_ascii=False)
+            line = reply.line if at == 1 and reply.line else f"data: {said}"
             data = f"{line}\n\n".encode()
-            writer.write(b"%x\r\n%s\r\n" % (len(data), data))
-            await writer.drain()
+            size = reply.bytes_at_a_time or len(data)
+            for piece in (data[begin : begin + size] for begin in range(0, len(data), size)):
+                writer.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+                await writer.drain()
+                await asyncio.sleep(0)
         data = b"data: [DONE]\n\n"
         writer.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(data), data))
         await writer.drain()
