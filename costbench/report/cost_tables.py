@@ -22,10 +22,10 @@ Line = tuple[str, str]
 Columns = tuple[Column, ...]
 
 TARIFFS = (
-    "Machine time at every price that fits, as if every reserved second did useful work, and *allocated*, "
+    "Machine time at every price that fits, as if every reserved second did useful work, and allocated, "
     "where what stands still is paid for by what works. An API's rows are the same attempts as tokens at its "
     "price, assumed: input and cached tokens as stored, sampled tokens as output; what the harness injected "
-    "was sent, so it is input of the calls after it. *Pays from*: attempts per month at which the machine, "
+    "was sent, so it is input of the calls after it. Pays from: attempts per month at which the machine, "
     "reserved all month, costs what the API does. Rows are the cells without a budget, and of a model that "
     "has none those with its largest; all others are in the JSON."
 )

@@ -1,6 +1,7 @@
 """The report as a Markdown page."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 from urllib.parse import quote
 
 from costbench.report import sentences
@@ -32,7 +33,7 @@ from costbench.report.length_tables import (
     length_control,
 )
 from costbench.report.level_table import TOKENS_BY_LEVEL, tokens_by_level
-from costbench.report.page import PageTable, page_table, raw, rule_of, template
+from costbench.report.page import PageTable, page_table, raw, template
 from costbench.report.payback_lines import ABOUT_PAYBACK, payback_lines
 from costbench.report.savings_table import SAVINGS, savings_tables
 from costbench.report.sections import Section, sections
@@ -66,83 +67,90 @@ def render_markdown(
     loads_file: str | None = None,
 ) -> str:
     """The page; the files are pictures beside it: the frontier, tokens by level, costs by load."""
-    footnotes = Footnotes.to(report)
-    parts = sections(report)
     page = template("report.md.j2").render(
-        report=report,
-        facts=_facts(report),
-        notes=sentences.notes(report),
+        **contents(report),
         plot_file=raw(quote(plot_file)) if plot_file else None,
         levels_file=raw(quote(levels_file)) if levels_file else None,
-        tables=[_results(report, part, footnotes) for part in parts],
-        signs=sentences.signs(report),
-        footnotes=footnotes.lines,
-        levels=[_levels(part) for part in parts if any(cell.by_level for cell in part.cells)],
-        level_tokens=[
+        loads_file=raw(quote(loads_file)) if loads_file else None,
+    )
+    return page.strip() + "\n"
+
+
+def contents(report: Report) -> dict[str, Any]:
+    """All tables and sentences of a page by their names in the templates, without any markup."""
+    footnotes = Footnotes.to(report)
+    parts = sections(report)
+    return {
+        "report": report,
+        "facts": _facts(report),
+        "notes": sentences.notes(report),
+        "tables": [_results(report, part, footnotes) for part in parts],
+        "signs": sentences.signs(report),
+        "footnotes": footnotes.lines,
+        "levels": [_levels(part) for part in parts if any(cell.by_level for cell in part.cells)],
+        "level_tokens": [
             page_table(part.place, found) for part in parts if (found := tokens_by_level(part))
         ],
-        level_tokens_words=TOKENS_BY_LEVEL,
-        decision=wanted_words(report.decision) if report.decision else None,
-        decision_lines=decision_lines(report),
-        decided=[page_table(part.place, decision_columns(report, part)) for part in parts],
-        demand=demand_words(report.demand) if report.demand else None,
-        demand_about=ABOUT_DEMAND,
-        served=[
+        "level_tokens_words": TOKENS_BY_LEVEL,
+        "decision": wanted_words(report.decision) if report.decision else None,
+        "decision_lines": decision_lines(report),
+        "decided": [page_table(part.place, decision_columns(report, part)) for part in parts],
+        "demand": demand_words(report.demand) if report.demand else None,
+        "demand_about": ABOUT_DEMAND,
+        "served": [
             *([page_table("By tier", tier_columns(report))] if report.demand else []),
             *(page_table(part.place, demand_columns(report, part)) for part in parts),
         ],
-        slo=slo_words(report.slo) if report.slo else None,
-        slo_lines=slo_lines(report),
-        serving=[
+        "slo": slo_words(report.slo) if report.slo else None,
+        "slo_lines": slo_lines(report),
+        "serving": [
             page_table(serving_title(part), found)
             for part in parts
             if (found := serving_columns(report, part))
         ],
-        serving_words=SERVING,
-        serving_unknown=unknown_lines(report),
-        loads=_tables(parts, lambda part: load_columns(report, part)),
-        loads_words=LOADS,
-        loads_file=raw(quote(loads_file)) if loads_file else None,
-        comparisons=sentences.comparisons(report),
-        equal_length=[table for part in parts for table in _equal_length(report, part)],
-        equal_length_words=EQUAL_LENGTH,
-        savings=[
+        "serving_words": SERVING,
+        "serving_unknown": unknown_lines(report),
+        "loads": _tables(parts, lambda part: load_columns(report, part)),
+        "loads_words": LOADS,
+        "comparisons": sentences.comparisons(report),
+        "equal_length": [table for part in parts for table in _equal_length(report, part)],
+        "equal_length_words": EQUAL_LENGTH,
+        "savings": [
             page_table(f"Against {each.reference} in {each.place}", each.columns)
             for part in parts
             for each in savings_tables(report, part)
         ],
-        savings_words=SAVINGS,
-        budget_lines=[
+        "savings_words": SAVINGS,
+        "budget_lines": [
             page_table(part.place, found) for part in parts if (found := budget_table(report, part))
         ],
-        budget_lines_words=BUDGET_LINES,
-        cost_of_pass=[
+        "budget_lines_words": BUDGET_LINES,
+        "cost_of_pass": [
             (page_table(part.place, cost_of_pass_table(costs)), gain_line(costs))
             for part in parts
             if (costs := cost_of_pass_of(report, part))
         ],
-        cost_of_pass_words=ABOUT_THE_COSTS,
-        length_control=[
+        "cost_of_pass_words": ABOUT_THE_COSTS,
+        "length_control": [
             page_table(part.place, found) for part in parts if (found := length_control(part))
         ],
-        length_control_words=LENGTH_CONTROL,
-        payback=payback_lines(report),
-        payback_words=ABOUT_PAYBACK,
-        energy=[_energy(part) for part in parts],
-        energy_lines=energy_lines(report),
-        costs=_tables(parts, tariff_columns),
-        costs_words=raw(TARIFFS),
-        costs_lines=tariff_lines(report),
-        run=page_table("Run", found) if (found := run_columns(report)) else None,
-        run_words=RUN_ENERGY,
-        footprint=_tables(parts, footprint_columns),
-        footprint_words=FOOTPRINT,
-        footprint_lines=footprint_lines(report),
-        books=_tables(parts, lambda part: book_columns(report, part)),
-        prices=sentences.prices(report),
-        left_out=sentences.left_out(report),
-    )
-    return page.strip() + "\n"
+        "length_control_words": LENGTH_CONTROL,
+        "payback": payback_lines(report),
+        "payback_words": ABOUT_PAYBACK,
+        "energy": [_energy(part) for part in parts],
+        "energy_lines": energy_lines(report),
+        "costs": _tables(parts, tariff_columns),
+        "costs_words": TARIFFS,
+        "costs_lines": tariff_lines(report),
+        "run": page_table("Run", found) if (found := run_columns(report)) else None,
+        "run_words": RUN_ENERGY,
+        "footprint": _tables(parts, footprint_columns),
+        "footprint_words": FOOTPRINT,
+        "footprint_lines": footprint_lines(report),
+        "books": _tables(parts, lambda part: book_columns(report, part)),
+        "prices": sentences.prices(report),
+        "left_out": sentences.left_out(report),
+    }
 
 
 def _facts(report: Report) -> list[tuple[str, str]]:
@@ -161,13 +169,7 @@ def _facts(report: Report) -> list[tuple[str, str]]:
 
 
 def _results(report: Report, section: Section, footnotes: Footnotes) -> PageTable:
-    shown = columns(report, section, footnotes)
-    return PageTable(
-        title=section.title,
-        header=tuple(f"{column.name} {column.unit}".strip() for column in shown),
-        rule=rule_of(shown),
-        rows=tuple(zip(*(column.cells for column in shown), strict=True)),
-    )
+    return PageTable.of(section.title, columns(report, section, footnotes))
 
 
 def _levels(section: Section) -> PageTable:
@@ -177,12 +179,7 @@ def _levels(section: Section) -> PageTable:
         Column(str(level), "", tuple(_at_level(cell, level) for cell in section.cells), 0)
         for level in levels
     ]
-    return PageTable(
-        title=section.place,
-        header=tuple(column.name for column in shown),
-        rule=rule_of(shown),
-        rows=tuple(zip(*(column.cells for column in shown), strict=True)),
-    )
+    return PageTable.of(section.place, shown)
 
 
 def _energy(section: Section) -> PageTable:
@@ -190,13 +187,7 @@ def _energy(section: Section) -> PageTable:
         Column(name, "", tuple(map(written, section.cells)), 0, is_text)
         for name, written, is_text in energy_columns(section)
     ]
-    shown = [column for column in every if not column.is_unknown]
-    return PageTable(
-        title=section.place,
-        header=tuple(column.name for column in shown),
-        rule=rule_of(shown),
-        rows=tuple(zip(*(column.cells for column in shown), strict=True)),
-    )
+    return page_table(section.place, every)
 
 
 def _tables(

@@ -1,11 +1,11 @@
 """What every Markdown page is made of: a template in which no name can be markup, and tables."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from costbench.printable import clean
 from costbench.report.columns import Column
@@ -25,12 +25,28 @@ _LINKS = re.compile(r"^\[|\](?=[(\[:])|(?<!\w)_|_(?!\w)")
 
 @dataclass(frozen=True)
 class PageTable:
-    """A table as written, with its rule."""
+    """A table as written."""
 
     title: str
     header: tuple[str, ...]
-    rule: "tuple[Markup, ...]"
+    texts: tuple[bool, ...]
+    """Which columns are texts, to the left; figures are to the right."""
     rows: tuple[tuple[str, ...], ...]
+
+    @classmethod
+    def of(cls, title: str, shown: Sequence[Column]) -> Self:
+        """These columns, as written."""
+        return cls(
+            title=title,
+            header=tuple(f"{column.name} {column.unit}".strip() for column in shown),
+            texts=tuple(column.is_text for column in shown),
+            rows=tuple(zip(*(column.cells for column in shown), strict=True)),
+        )
+
+    @property
+    def rule(self) -> "tuple[Markup, ...]":
+        """The line below a header, in Markdown."""
+        return tuple(raw("---" if text else "--:") for text in self.texts)
 
 
 @cache
@@ -48,18 +64,7 @@ def template(name: str) -> "Template":
 
 def page_table(title: str, columns: Sequence[Column]) -> PageTable:
     """What is known nowhere in a column is left out."""
-    shown = [column for column in columns if not column.is_unknown]
-    return PageTable(
-        title=title,
-        header=tuple(f"{column.name} {column.unit}".strip() for column in shown),
-        rule=rule_of(shown),
-        rows=tuple(zip(*(column.cells for column in shown), strict=True)),
-    )
-
-
-def rule_of(shown: Iterable[Column]) -> "tuple[Markup, ...]":
-    """The line below a header: texts to the left, figures to the right."""
-    return tuple(raw("---" if column.is_text else "--:") for column in shown)
+    return PageTable.of(title, [column for column in columns if not column.is_unknown])
 
 
 def raw(text: str) -> "Markup":
