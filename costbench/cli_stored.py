@@ -60,6 +60,14 @@ if TYPE_CHECKING:
     show_default=True,
     help="How a window's joules are divided among its attempts.",
 )
+@click.option(
+    "--samples",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="Show N questions of each cell with their answers, in report.html and report.json "
+    "[default: no text of any].",
+)
 @options.fail_if("accuracy.low < 0.9 in */abacus-base/*")
 def report(  # noqa: PLR0913 - an option each
     *,
@@ -76,6 +84,7 @@ def report(  # noqa: PLR0913 - an option each
     grader: str | None,
     window: "WindowKind | None",
     rule: "Rule",
+    samples: int,
     gates: "tuple[Gate, ...]",
 ) -> None:
     """Summarize a run (the last one if none is named): table on stdout, files in reports/RUN."""
@@ -98,7 +107,7 @@ def report(  # noqa: PLR0913 - an option each
         return
     first, more = (prices[0] if prices else None), prices[1:]
     changes += tuple(f"slo.{promise}" for promise in slo)
-    wanted = ReportOptions(first, changes, baseline, grader, window, rule, more)
+    wanted = ReportOptions(first, changes, baseline, grader, window, rule, more, samples)
     found = make_report(source, wanted)
     folder = out or Path("reports") / found.run
     print_report(found, form)

@@ -12,6 +12,7 @@ from costbench.metering.sampler import JOULES
 from costbench.metering.trace import Floats, Trace
 from costbench.records import TOKEN_COLUMNS, CellRecord, RunRecord, read_records
 from costbench.report.energy import measure_cell
+from costbench.report.sampled import BETWEEN_VOTES
 from costbench.report.shares import attributed
 from costbench.store import Store
 from costbench.types import OUTCOMES
@@ -45,8 +46,6 @@ COLUMNS = {
 }  # fmt: skip
 """Of `Run.attempts`, with their pandas types; all of them can be NA."""
 TEXT_COLUMNS = {"question": "string", "response": "string"}
-BETWEEN_VOTES = "\n\n---\n\n"
-"""Stands in `response` between those of an attempt that has several."""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from costbench.records import RunRecord, read_records
 from costbench.report.build import Pricing, View, build_report, wanted_by
 from costbench.report.contract import Report
 from costbench.report.energy import WindowKind
+from costbench.report.sampled import read_samples
 from costbench.store import Store
 from costbench.wanted import WANTED_KEYS, is_wanted, set_wanted
 
@@ -32,6 +33,8 @@ class ReportOptions:
     rule: Rule = "output_tokens"
     more_prices: tuple[Path, ...] = ()
     """Books for a table beside; changes are to the first book only."""
+    samples: int = 0
+    """So many problems of each cell are shown with their texts."""
 
 
 def make_report(folder: Path, options: ReportOptions) -> Report:
@@ -48,7 +51,11 @@ def make_report(folder: Path, options: ReportOptions) -> Report:
     others = {key: value for key, value in changes.items() if key not in wishes}
     pricing = _pricing(options, others, run.meta)
     view = View(options.baseline, options.window, options.rule, wanted)
-    return build_report(run, folder.resolve().name, pricing, view)
+    found = build_report(run, folder.resolve().name, pricing, view)
+    if not options.samples:
+        return found
+    with Store.open(folder) as store:
+        return found.model_copy(update={"samples": read_samples(store, run, options.samples)})
 
 
 def read_graded(folder: Path, grader_name: str | None) -> RunRecord:

@@ -1,8 +1,8 @@
 """The columns of the results table, the same on the console and in Markdown."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Self
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, Self
 
 from costbench.printable import clean
 from costbench.report import wording
@@ -13,6 +13,11 @@ from costbench.report.wording import NA, Scale
 from costbench.types import Provenance
 
 Cells = Sequence[CellReport]
+
+Figure = Literal[
+    "name", "accuracy", "tokens", "latency", "joules", "usd", "gco2e", "machine", "frontier"
+]
+"""What a column is about."""
 
 ON_FRONTIER = "●"
 
@@ -33,6 +38,9 @@ class Column:
     dispensable: int
     """0 always stays; where room is short, the highest goes first."""
     is_text: bool = False
+    figure: Figure = "name"
+    source: Provenance | None = None
+    """Where all figures of the column come from, whose sign stands before its name."""
 
     @property
     def is_unknown(self) -> bool:
@@ -76,19 +84,20 @@ def columns(report: Report, section: Section, footnotes: Footnotes) -> tuple[Col
     every = (
         Column("model", "", tuple(clean(c.model) for c in cells), 0, is_text=True),
         Column("policy", "@budget", tuple(map(section.policy, cells)), 0, is_text=True),
-        Column("accuracy", "% [95 %]", tuple(wording.percent(c.accuracy) for c in cells), 0),
-        Column("output", "tokens", tuple(wording.center(c.output_tokens) for c in cells), 3),
-        Column("latency", f"p50 / p95 {scales.latency.unit}", latency, 5),
+        Column("accuracy", "% [95 %]", _all(cells, _accuracy), 0, figure="accuracy"),
+        Column("output", "tokens", _all(cells, _tokens), 3, figure="tokens"),
+        Column("latency", f"p50 / p95 {scales.latency.unit}", latency, 5, figure="latency"),
         _joules(cells, scales.joules),
         _usd(cells, scales.usd),
         _gco2e(cells, scales.gco2e),
-        Column("machine", time.per("correct"), times, 6),
+        Column("machine", time.per("correct"), times, 6, figure="machine"),
         Column(
             "frontier",
             _FRONTIER_NAMES[metric],
             tuple(_frontier(c, metric) for c in cells),
             2,
             is_text=True,
+            figure="frontier",
         ),
         Column("notes", "", tuple(map(footnotes.of, cells)), 0, is_text=True),
     )
@@ -110,6 +119,18 @@ def _says_something(column: Column, section: Section) -> bool:
     return any(column.cells)
 
 
+def _all(cells: Cells, written: Callable[[CellReport], str]) -> tuple[str, ...]:
+    return tuple(map(written, cells))
+
+
+def _accuracy(cell: CellReport) -> str:
+    return wording.percent(cell.accuracy)
+
+
+def _tokens(cell: CellReport) -> str:
+    return wording.center(cell.output_tokens)
+
+
 def _latency(cell: CellReport, scale: Scale) -> str:
     spread: Spread = cell.latency_s
     if spread.p50 is None and spread.p95 is None:
@@ -123,29 +144,31 @@ def _joules(cells: Cells, scale: Scale) -> Column:
         wording.bounded(wording.center(cell.joules_per_attempt, scale.factor), cell.energy.bound)
         for cell in cells
     ]
-    return _marked(scale.per("attempt"), texts, [cell.energy.provenance for cell in cells], 4)
+    found = _marked(scale.per("attempt"), texts, [cell.energy.provenance for cell in cells])
+    return replace(found, dispensable=4, figure="joules")
 
 
 def _usd(cells: Cells, scale: Scale) -> Column:
     texts = [wording.estimate(cell.usd_per_correct, scale.factor) for cell in cells]
-    return _marked(scale.per("correct"), texts, [cell.usd.provenance for cell in cells], 1)
+    found = _marked(scale.per("correct"), texts, [cell.usd.provenance for cell in cells])
+    return replace(found, dispensable=1, figure="usd")
 
 
 def _gco2e(cells: Cells, scale: Scale) -> Column:
     texts = [wording.center(cell.gco2e_per_correct, scale.factor) for cell in cells]
-    return _marked(scale.per("correct"), texts, [cell.gco2e.provenance for cell in cells], 7)
+    found = _marked(scale.per("correct"), texts, [cell.gco2e.provenance for cell in cells])
+    return replace(found, dispensable=7, figure="gco2e")
 
 
-def _marked(
-    unit: str, texts: Sequence[str], provenances: Sequence[Provenance], dispensable: int
-) -> Column:
+def _marked(unit: str, texts: Sequence[str], provenances: Sequence[Provenance]) -> Column:
     """A column whose figures say where they come from: once in the header where all agree."""
     pairs = list(zip(texts, provenances, strict=True))
     shared = {provenance for text, provenance in pairs if text != NA}
     name, _, per = unit.partition(" ")
     if len(shared) == 1:
-        return Column(wording.marked(name, shared.pop()), per, tuple(texts), dispensable)
-    return Column(name, per, tuple(wording.marked(*pair) for pair in pairs), dispensable)
+        source = shared.pop()
+        return Column(wording.marked(name, source), per, tuple(texts), 0, source=source)
+    return Column(name, per, tuple(wording.marked(*pair) for pair in pairs), 0)
 
 
 def _place(cell: CellReport, metric: FrontierMetric) -> OnFrontier:

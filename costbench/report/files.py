@@ -32,11 +32,26 @@ def write_report(report: Report, folder: Path, *, x: XAxis | None, pareto: bool)
     plots = _plots(report, folder, x or known_axis(report)) if pareto else ([], [], [])
     pictures = [found[0].name if found else None for found in plots]
     page = render_markdown(report, *pictures)
-    return [
-        *written,
-        _write(folder / "report.md", page),
-        *(path for each in plots for path in each),
-    ]
+    written.append(_write(folder / "report.md", page))
+    if pareto:
+        shown = {found[0].stem: found[0] for found in plots if found}
+        written.append(_write(folder / "report.html", _page(report, shown, x)))
+    return [*written, *(path for each in plots for path in each)]
+
+
+def _page(report: Report, shown: dict[str, Path], x: XAxis | None) -> str:
+    from costbench.report.web.page import Picture, render_html
+
+    axis = x or known_axis(report)
+    pictures = {name: Picture(path, _WORDS[name]) for name, path in shown.items()}
+    return render_html(report, pictures, axis)
+
+
+_WORDS = {
+    "pareto": "Accuracy against cost per attempt. The tables below have all figures.",
+    "levels": "Tokens per attempt by level of difficulty. The table below has all figures.",
+    "loads": "Cost per correct answer and tokens per second against load. The table below has all figures.",
+}
 
 
 def _plots(report: Report, folder: Path, x: XAxis) -> tuple[list[Path], list[Path], list[Path]]:

@@ -15,6 +15,7 @@ GRAY, QUIET, FAINT = "#9a9a9a", "#6a6a6a", "#ececec"
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#000000", "#CC79A7", "#E69F00", "#56B4E9", "#882255")
 """Okabe and Ito's, told apart by color-blind readers; those that are too light for text come late, and
 an eighth of Paul Tol's stands for a yellow that is lighter still."""
+SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right")
 
 _SYMBOL_WIDTH, _LETTER_WIDTH = 30, 6.5
 

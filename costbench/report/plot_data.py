@@ -75,9 +75,9 @@ class Panel:
 
 def scale_of(report: Report, x: XAxis) -> Scale:
     """The unit of the x axis; raises CostbenchError when no cell has the figure."""
-    costs = [_COST[x](cell).value for cell in report.cells]
+    costs = [cost_of(cell, x).value for cell in report.cells]
     if not any(costs):
-        known = [name for name, cost in _COST.items() if any(cost(c).value for c in report.cells)]
+        known = known_axes(report)
         rest = f"use --x {' or '.join(known)}" if known else "nothing else is known either"
         raise CostbenchError(f"--x {x}: no cell of this report has that figure; {rest}")
     return wording.fitting(costs, _SCALES[x])
@@ -86,13 +86,28 @@ def scale_of(report: Report, x: XAxis) -> Scale:
 def known_axis(report: Report) -> XAxis:
     """The first cost that any cell has a figure for, money before energy before tokens."""
     axes: tuple[XAxis, ...] = ("usd", "joules", "tokens")
-    known = (x for x in axes if any(_COST[x](cell).value for cell in report.cells))
-    return next(known, axes[0])
+    known = known_axes(report)
+    return next((x for x in axes if x in known), axes[0])
+
+
+def known_axes(report: Report) -> tuple[XAxis, ...]:
+    """All costs that any cell has a figure for."""
+    return tuple(x for x in _COST if any(cost_of(cell, x).value for cell in report.cells))
+
+
+def cost_of(cell: CellReport, x: XAxis) -> E:
+    """Of an attempt, in SI units, USD or gCO2e."""
+    return _COST[x](cell)
+
+
+def axis_title(x: XAxis, scale: Scale) -> str:
+    """With the unit."""
+    return f"{_NAMES[x]} {scale.per('attempt', 'attempts')} (log scale)"
 
 
 def panels(report: Report, x: XAxis, scale: Scale) -> tuple[Panel, ...]:
     """A panel per group and dataset that has a point to show."""
-    title = f"{_NAMES[x]} {scale.per('attempt', 'attempts')} (log scale)"
+    title = axis_title(x, scale)
     found = ((section, _points(section, x, scale)) for section in sections(report))
     return tuple(
         _panel(section, points, (title, scale.unit)) for section, points in found if points
@@ -190,6 +205,14 @@ _COST: Mapping[XAxis, Callable[[CellReport], E]] = {
     "gco2e": lambda cell: cell.gco2e_per_attempt,
 }
 """Cost per attempt; of latency the mean, since that is what adds up over attempts."""
+AXES: Mapping[XAxis, str] = {
+    "tokens": "output tokens",
+    "latency": "latency",
+    "joules": "energy",
+    "usd": "USD",
+    "gco2e": "carbon",
+}
+"""As a reader chooses them."""
 _NAMES: Mapping[XAxis, str] = {
     "tokens": "output and injected",
     "latency": "mean latency,",

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from costbench.report.plot_axes import (
     GRAY,
     QUIET,
+    SHAPES,
     Datum,
     chart,
     color,
@@ -20,7 +21,6 @@ from costbench.report.plot_spots import Box, around, overlap
 if TYPE_CHECKING:
     import altair as alt
 
-_SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right")
 _POINT_SIZE = 95
 _TOP = 99.0
 """Lines that end above this accuracy end at the top of the frame."""
@@ -121,7 +121,7 @@ def points(panel: Panel) -> "list[alt.Chart]":
     shape = alt.Shape(
         "policy:N",
         scale=alt.Scale(
-            domain=policies, range=[_SHAPES[i % len(_SHAPES)] for i in range(len(policies))]
+            domain=policies, range=[SHAPES[i % len(SHAPES)] for i in range(len(policies))]
         ),
         legend=alt.Legend(
             symbolSize=110,

@@ -33,16 +33,19 @@ class Footnotes:
     """Doubts about every row, said once, and doubts about some, by letter."""
 
     everywhere: tuple[str, ...]
-    letters: dict[str, str]
-    """Letter of a caveat code."""
+    some: tuple[str, ...]
 
     @classmethod
     def to(cls, report: Report) -> Self:
         """The caveats of a report in the order of their first row."""
         codes = dict.fromkeys(code for cell in report.cells for code in cell.caveats)
         everywhere = tuple(c for c in codes if all(c in cell.caveats for cell in report.cells))
-        some = [code for code in codes if code not in everywhere]
-        return cls(everywhere, dict(zip(some, _LETTERS, strict=False)))
+        return cls(everywhere, tuple(code for code in codes if code not in everywhere))
+
+    @property
+    def letters(self) -> dict[str, str]:
+        """Letter of a caveat code."""
+        return dict(zip(self.some, _LETTERS, strict=False))
 
     def of(self, cell: CellReport) -> str:
         """The letters of one row."""

@@ -21,7 +21,7 @@ from costbench.cell import Cell
 from costbench.datasets.arithmetic import Arithmetic
 from costbench.engines.transformers import TransformersEngine
 from costbench.errors import ContextFullError, EngineError, RequestError, SuiteError
-from costbench.frames import BETWEEN_VOTES, Run
+from costbench.frames import Run
 from costbench.graders.exact import ExactGrader
 from costbench.hardware import probe_machine
 from costbench.interfaces import OpenEngine
@@ -31,6 +31,7 @@ from costbench.policies.majority import Majority
 from costbench.records import CellRecord, read_records
 from costbench.regrading import grade_again
 from costbench.report.contract import CellReport
+from costbench.report.sampled import BETWEEN_VOTES
 from costbench.reporting import ReportOptions, make_report
 from costbench.screen import RunScreen
 from costbench.store import Attempt, PlannedCell, Store

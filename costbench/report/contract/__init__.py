@@ -48,6 +48,7 @@ from costbench.report.contract.run import (
     AttributionFacts,
     Fit,
     Report,
+    Sample,
     SecondOpinionFacts,
     SkippedGroup,
 )
@@ -97,6 +98,7 @@ __all__ = [
     "Payback",
     "PhaseEnergy",
     "Report",
+    "Sample",
     "Saving",
     "SecondOpinionFacts",
     "Served",

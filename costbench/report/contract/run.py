@@ -17,7 +17,7 @@ from costbench.report.contract.comparing import (
 from costbench.report.contract.costs import BookFacts, PhaseEnergy
 from costbench.report.contract.estimates import METHOD_VERSION, SCHEMA_VERSION, Facts
 from costbench.report.contract.wanting import DecisionFacts, DemandFacts
-from costbench.types import Device, Provenance
+from costbench.types import Device, Outcome, Provenance
 from costbench.wanted import Slo
 
 
@@ -67,6 +67,21 @@ class SecondOpinionFacts(Facts):
     reason: str | None
 
 
+class Sample(Facts):
+    """One attempt with its texts, as they are: whoever shows them makes them safe."""
+
+    cell: str
+    problem: str
+    outcome: Outcome
+    question: str
+    response: str
+    """What was sampled and what was injected, one after the other."""
+    reference: str | None
+    extracted: str | None
+    """The answer that the grader found."""
+    error: str | None
+
+
 class Report(Facts):
     """One run, priced and summarized."""
 
@@ -111,9 +126,13 @@ class Report(Facts):
     """What so many answers a month would take; not there where nobody asked."""
     slo: Slo | None = None
     """What a service promises, in seconds; not there where nobody stated it."""
+    samples: tuple[Sample, ...] = ()
+    """Questions and answers, where somebody asked to see them."""
 
     @model_serializer(mode="wrap")
     def _asked_for(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         said: dict[str, Any] = serialize(self)
-        unasked = [key for key in ("decision", "demand", "slo") if said.get(key, "") is None]
+        unasked = [
+            key for key in ("decision", "demand", "slo", "samples") if not said.get(key, True)
+        ]
         return {key: value for key, value in said.items() if key not in unasked}

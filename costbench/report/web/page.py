@@ -1,0 +1,148 @@
+"""report.html: one file with its pictures, figures and scripts inside."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from costbench.printable import clean
+from costbench.report import sentences
+from costbench.report.contract import Report, Sample
+from costbench.report.markdown import contents
+from costbench.report.plot_data import XAxis
+from costbench.report.sections import sections
+from costbench.report.web.frontier import frontier_data, frontier_spec
+from costbench.report.web.marks import Marks
+from costbench.report.web.results import factors, results
+from costbench.report.wording import PROVENANCE
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+_FILES = Path(__file__).parents[1] / "templates"
+_POLICY = (
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {hashes}; "
+    "base-uri 'none'; form-action 'none'"
+)
+"""Whatever a name or an answer holds, nothing is fetched and no script runs but those written here."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A chart as it stands beside the page, too, and in a sentence."""
+
+    svg: Path
+    said: str
+
+
+def render_html(report: Report, pictures: Mapping[str, Picture], x: XAxis) -> str:
+    """The page; `pictures` by the name of their section, `x` the axis that is shown first."""
+    parts = sections(report)
+    marks = Marks(sentences.Footnotes.to(report))
+    scripts = _scripts()
+    data = frontier_data(report) | {"x": x, "factors": factors(report)}
+    page = (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            **contents(report),
+            policy=_POLICY.format(hashes=" ".join(map(_hash, scripts))),
+            style=_raw(_text("page.css")),
+            scripts=[_raw(script) for script in scripts],
+            data=_raw(_json(data)),
+            specs=[_raw(_json(frontier_spec(part))) for part in parts],
+            results=[results(report, part, marks) for part in parts],
+            axes=data["axes"],
+            x=x,
+            marks=marks.all,
+            samples=_samples(report),
+            sources=_sources(report),
+            machine=sentences.machine(report),
+            pictures={name: _embedded(picture) for name, picture in pictures.items()},
+        )
+    )
+    return page.strip() + "\n"
+
+
+def _sources(report: Report) -> Sequence[tuple[str, str, str]]:
+    """Sign, word and meaning of every source that the report's figures have."""
+    used = {
+        facts.provenance for cell in report.cells for facts in (cell.energy, cell.usd, cell.gco2e)
+    }
+    return [(mark.sign, word, mark.meaning) for word, mark in PROVENANCE.items() if word in used]
+
+
+def _samples(report: Report) -> Sequence[tuple[str, Sequence[Sample]]]:
+    """By cell, with its name."""
+    found = [
+        (part, cell, [sample for sample in report.samples if sample.cell == cell.cell])
+        for part in sections(report)
+        for cell in part.cells
+    ]
+    return [(f"{part.place} · {part.name(cell)}", mine) for part, cell, mine in found if mine]
+
+
+def _embedded(picture: Picture) -> tuple[str, str]:
+    """As an image, in which no script runs: its address and its words."""
+    coded = base64.b64encode(picture.svg.read_bytes()).decode("ascii")
+    return f"data:image/svg+xml;base64,{coded}", clean(picture.said)
+
+
+@cache
+def _scripts() -> tuple[str, ...]:
+    """Vega's libraries, then ours."""
+    import vl_convert
+
+    library = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+    return (library.replace("</script", "<\\/script"), _text("page.js"))
+
+
+def _hash(script: str) -> str:
+    digest = hashlib.sha256(script.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
+
+
+def _json(data: Any) -> str:
+    """As it may stand between tags of a script."""
+    text = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _text(name: str) -> str:
+    return (_FILES / name).read_text(encoding="utf-8")
+
+
+def _raw(text: str) -> "Markup":
+    from markupsafe import Markup
+
+    return Markup(text)  # noqa: S704 - of our own, or without any markup
+
+
+@cache
+def _environment() -> "Environment":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(
+        loader=FileSystemLoader(_FILES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_shown,
+    )
+
+
+def _shown(value: object) -> object:
+    """What cannot be seen is made visible; jinja escapes the rest."""
+    from markupsafe import Markup
+
+    return (
+        clean(value, keep="\n")
+        if isinstance(value, str) and not isinstance(value, Markup)
+        else value
+    )
