@@ -95,6 +95,13 @@ def known_axes(report: Report) -> tuple[XAxis, ...]:
     return tuple(x for x in _COST if any(cost_of(cell, x).value for cell in report.cells))
 
 
+def frontier_place(cell: CellReport, x: XAxis) -> bool | None:
+    """Whether the report has it on its frontier; None where that is not known, or has no metric."""
+    metric = _FRONTIERS.get(x)
+    place = cell.on_frontier.get(metric) if metric else None
+    return place.now if place else None
+
+
 def cost_of(cell: CellReport, x: XAxis) -> E:
     """Of an attempt, in SI units, USD or gCO2e."""
     return _COST[x](cell)
@@ -142,9 +149,8 @@ def _points(section: Section, x: XAxis, scale: Scale) -> tuple[Point, ...]:
 
 def _frontier(cells: Sequence[CellReport], x: XAxis, costs: Sequence[E]) -> list[bool]:
     """As the report says where it has the metric, else of the points as drawn."""
-    if metric := _FRONTIERS.get(x):
-        places = [cell.on_frontier.get(metric) for cell in cells]
-        return [bool(place and place.now) for place in places]
+    if x in _FRONTIERS:
+        return [bool(frontier_place(cell, x)) for cell in cells]
     cost = np.array([figure.value for figure in costs], dtype=np.float64)
     accuracy = np.array([cell.accuracy.value for cell in cells], dtype=np.float64)
     return [bool(place) for place in on_frontier(cost, accuracy)]

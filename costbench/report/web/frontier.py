@@ -3,9 +3,10 @@
 from typing import TYPE_CHECKING, Any
 
 from costbench.printable import clean
+from costbench.report.columns import frontier_metric
 from costbench.report.contract import CellReport, E, Report
 from costbench.report.plot_axes import COLORS, GRAY, QUIET, SHAPES, y_axis
-from costbench.report.plot_data import AXES, XAxis, axis_title, cost_of, known_axes, scale_of
+from costbench.report.plot_data import AXES, XAxis, axis_title, cost_of, frontier_place, known_axes, scale_of
 from costbench.report.sections import Section, sections
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ Data = dict[str, Any]
 HEIGHT = 320
 _PADDING = {"left": 5, "right": 60, "top": 24, "bottom": 5}
 """Room for labels beyond the frame."""
+_LEGEND = {"expr": "width < 500 ? 2 : 6"}
 _POINT_SIZE = 95
 _STEPS = 40
 """Of a line of equal cost; on a log axis it is a curve."""
@@ -27,6 +29,8 @@ def frontier_data(report: Report) -> Data:
     return {
         "axes": {x: _axis(report, x) for x in axes},
         "sections": [_section(part, axes) for part in sections(report)],
+        "frontier_metric": frontier_metric(report),
+        "assumptions": report.repricing.model_dump(mode="json") if report.repricing else None,
     }
 
 
@@ -50,7 +54,6 @@ def _section(section: Section, axes: tuple[XAxis, ...]) -> Data:
 
 
 def _cell(section: Section, cell: CellReport, axes: tuple[XAxis, ...]) -> Data:
-    frontier = {metric: place.probability for metric, place in cell.on_frontier.items()}
     return {
         "name": section.name(cell),
         "model": clean(cell.model),
@@ -59,7 +62,8 @@ def _cell(section: Section, cell: CellReport, axes: tuple[XAxis, ...]) -> Data:
         "budget": cell.budget,
         "accuracy": _bounds(cell.accuracy),
         "cost": {x: _bounds(cost_of(cell, x)) for x in axes},
-        "probability": frontier,
+        "on_frontier": {x: frontier_place(cell, x) for x in axes},
+        "usage": cell.repricing.model_dump(mode="json") if cell.repricing else None,
     }
 
 
@@ -89,6 +93,7 @@ def frontier_spec(section: Section) -> Data:
     chart = chart.configure_view(stroke=None).configure_axis(labelFontSize=12, titleFontSize=12)
     chart = chart.configure_legend(orient="bottom", title=None, labelFontSize=12, labelLimit=300)
     spec: Data = chart.to_dict(validate=False)
+    spec["config"]["legend"]["layout"] = {"bottom": {"anchor": "start", "direction": "vertical"}}
     return spec
 
 
@@ -183,14 +188,9 @@ def _points(section: Section) -> "list[alt.Chart]":
         scale=alt.Scale(
             domain=policies, range=[SHAPES[i % len(SHAPES)] for i in range(len(policies))]
         ),
-        legend=alt.Legend(symbolSize=110),
+        legend=alt.Legend(symbolSize=110, columns=_LEGEND),
     )
-    said = {
-        "name": "configuration",
-        "said_y": "accuracy, %",
-        "said_x": "cost",
-        "said_per": "per correct",
-    }
+    said = {"name": "configuration", "accuracy": "accuracy", "cost": "cost"}
     tooltip = [alt.Tooltip(f"{field}:N", title=title) for field, title in said.items()]
     marks = _named("points").encode(
         x=_x(),
@@ -223,5 +223,5 @@ def _color(section: Section) -> "alt.Color":
     return alt.Color(
         "model:N" if several else "policy:N",
         scale=alt.Scale(domain=names, range=[COLORS[i % len(COLORS)] for i in range(len(names))]),
-        legend=alt.Legend(symbolOpacity=1, symbolSize=110) if several else None,
+        legend=alt.Legend(symbolOpacity=1, symbolSize=110, columns=_LEGEND),
     )

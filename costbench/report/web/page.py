@@ -99,7 +99,7 @@ def _scripts() -> tuple[str, ...]:
     import vl_convert
 
     library = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
-    return (library.replace("</script", "<\\/script"), _text("page.js"))
+    return (library, _text("reprice.js"), _text("page.js"))
 
 
 def _hash(script: str) -> str:
