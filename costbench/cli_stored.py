@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 @click.option(
     "--pareto",
     is_flag=True,
-    help="Draw the frontier, tokens by level and costs by load where there are any: pareto, levels, "
-    "loads, .svg and .png.",
+    help="Draw the frontier and what else there is, tokens by level, costs by load, power over time, "
+    "budgets: pareto, levels, loads, trace, budgets, each .svg, .png and .pdf.",
 )
 @click.option(
     "--x",

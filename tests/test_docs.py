@@ -76,6 +76,41 @@ def test_the_claims_in_the_readme_are_those_of_their_report() -> None:
     assert all(f"| {accuracy} [" in published for accuracy, _ in by_budget)
 
 
+def test_the_page_about_reading_shows_the_figures_of_the_report_it_links_to() -> None:
+    """Each figure in code type stands in the report, or in its suite, and none is part of a longer one."""
+    from costbench.report.contract import Report
+    from costbench.report.verdict import verdict
+
+    page = (ROOT / "docs" / "reading-a-report.md").read_text()
+    (folder,) = {
+        (ROOT / "docs" / path).parent for path in re.findall(r"\((\S+/report\.md)\)", page)
+    }
+    published = (folder / "report.md").read_text() + (ROOT / "suites" / "math.yaml").read_text()
+    figures = {each for each in re.findall(r"`([^`\n]+)`", page) if re.search(r"\d", each)}
+    assert len(figures) >= 15
+    assert [
+        each for each in figures
+        if not re.search(rf"(?<![\d.,]){re.escape(each)}(?![\d%]|\.\d)", published)
+    ] == []  # fmt: skip
+    quoted = " ".join(line[2:] for line in page.splitlines() if line.startswith("> "))
+    report = Report.model_validate_json((folder / "report.json").read_text())
+    ((_, headline),) = verdict(report).headline
+    assert headline.startswith(quoted)
+    bold = [part for part in re.findall(r"\*\*([^*]+)\*\*", page) if part[0] in "[0123456789"]
+    assert len(bold) >= 2
+    assert [part for part in bold if part not in headline] == []
+
+
+def test_the_page_about_reading_has_every_word_and_sign_of_provenance() -> None:
+    from costbench.report.wording import PROVENANCE
+
+    page = (ROOT / "docs" / "reading-a-report.md").read_text()
+    for word, mark in PROVENANCE.items():
+        (row,) = [line for line in page.splitlines() if line.startswith(f"| {word} |")]
+        assert row.split("|")[2].strip() == (mark.sign or {"unavailable": "n/a"}.get(word, ""))
+        assert mark.meaning in row
+
+
 def test_the_readmes_commands_are_what_ci_runs() -> None:
     ci = (ROOT / ".ci" / "run").read_text()
     main_job, tests = re.findall(r"^    (pip install .*)$", README, flags=re.MULTILINE)

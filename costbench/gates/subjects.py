@@ -21,7 +21,9 @@ _LATENCY = "latency_s"
 @cache
 def known_figures() -> dict[str, Collection[str]]:
     """By command, what a condition can name there."""
-    return {"report": figures_of(CellReport), "compare": _figures_of_pairs()}
+    # What a page computes with is no figure of its own.
+    told = tuple(name for name in figures_of(CellReport) if not name.startswith("repricing."))
+    return {"report": told, "compare": _figures_of_pairs()}
 
 
 def of_report(report: Report) -> list[Subject]:

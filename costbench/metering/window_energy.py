@@ -13,7 +13,7 @@ Bound = Literal["exact", "upper", "partial"]
 """What is printed is the energy; more than it (others' energy is in it); less than it (part is missing)."""
 
 COUNTER, INTEGRAL = "counter_interpolated", "power_integral"
-_LONGEST_POWER_GAP_S, _POWER_ALL_THE_TIME_S = 1.0, 0.3
+LONGEST_POWER_GAP_S, _POWER_ALL_THE_TIME_S = 1.0, 0.3
 _STUCK_UPDATES = 5
 _LONGEST_BRIDGE_S = 2.0
 _JUMP = 1.2
@@ -66,9 +66,9 @@ def window_energy(gpu: GpuTrace, start_s: float, end_s: float) -> WindowEnergy:
         return _until_lost(gpu, (start_s, end_s), gpu.lost[0])
     if gpu.counter is None or gpu.device.update_period_s is None:
         return _integrated(gpu, start_s, end_s, "power_integral")
-    resets = _resets(gpu, gpu.counter, start_s, end_s)
-    if resets:
-        return _around(gpu, gpu.counter, resets, (start_s, end_s))
+    gone = resets(gpu, gpu.counter, start_s, end_s)
+    if gone:
+        return _around(gpu, gpu.counter, gone, (start_s, end_s))
     if _stood_still(gpu, gpu.counter, start_s, end_s):
         return _integrated(gpu, start_s, end_s, "counter_stuck")
     return counter_energy(gpu.counter, start_s, end_s, COUNTER, updates=RESOLVED_UPDATES)
@@ -90,7 +90,7 @@ def counter_energy(
 def power_integral(gpu: GpuTrace, start_s: float, end_s: float) -> float | None:
     """Joules from power readings; a reading tells of the time half its window before it."""
     shift_s = (gpu.device.power_window_s or 0.0) / 2
-    return gpu.power.integral(start_s + shift_s, end_s + shift_s, _LONGEST_POWER_GAP_S)
+    return gpu.power.integral(start_s + shift_s, end_s + shift_s, LONGEST_POWER_GAP_S)
 
 
 def _integrated(gpu: GpuTrace, start_s: float, end_s: float, reason: str) -> WindowEnergy:
@@ -131,7 +131,7 @@ def _stood_still(gpu: GpuTrace, counter: Series, start_s: float, end_s: float) -
     return joules is not None and joules > 0
 
 
-def _resets(
+def resets(
     gpu: GpuTrace, counter: Series, start_s: float, end_s: float
 ) -> list[tuple[float, float]]:
     """Stretches in which the counter went back, or forward faster than the GPU can draw power."""

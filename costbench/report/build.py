@@ -27,10 +27,12 @@ from costbench.report.levels import by_level
 from costbench.report.measured import MeasuredRun, measure_run
 from costbench.report.opinions import second_opinions
 from costbench.report.payback import pay_back
+from costbench.report.repricing import headline_assumptions
 from costbench.report.rules import attribution_facts
 from costbench.report.run_energy import run_energy
 from costbench.report.savings import savings
 from costbench.report.scores import scores
+from costbench.report.traces import power_trace
 from costbench.types import Device
 from costbench.wanted import Wanted
 
@@ -118,7 +120,11 @@ def build_report(run: RunRecord, name: str, pricing: Pricing, view: View = View(
         demand=serve(groups, wanted, machine),
         slo=wanted.slo,
         run_energy=run_energy(run, measured, pricing.book),
+        power_trace=power_trace(run, measured),
         books=tuple(by_book(groups, machine, *other) for other in pricing.others),
+        repricing=headline_assumptions(
+            [each.priced for figures in groups for each in figures], pricing.book
+        ),
     )
 
 

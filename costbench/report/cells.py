@@ -30,6 +30,7 @@ from costbench.report.energy import CellEnergy, Stretch
 from costbench.report.estimates import to_e
 from costbench.report.figures import CellFigures
 from costbench.report.footprint import footprint
+from costbench.report.repricing import usage_facts
 from costbench.report.scores import Scores
 from costbench.report.serving import serving_facts
 from costbench.report.token_costs import TokenCost
@@ -139,6 +140,7 @@ def cell_report(
         pass_at_k={k: to_e(found) for k, found in scores.pass_at_k.items()},
         majority_at_k={k: to_e(found) for k, found in scores.majority_at_k.items()},
         serving=serving_facts(figures, slo, money_reason(priced)),
+        repricing=usage_facts(figures),
     )
 
 

@@ -167,5 +167,6 @@ _SPECIAL: dict[str, Callable[[str, Any], Row]] = {
     "serving": _serving,
     "pass_at_k": _nothing,  # as many columns as there are samples: report.json has them
     "majority_at_k": _nothing,
+    "repricing": _nothing,  # no figures, but what a page makes them with
     "by_level": _nothing,  # a table of its own, in report.md and report.json
 }

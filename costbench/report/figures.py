@@ -64,12 +64,12 @@ class CellFigures(CellTables):
 
     def mean(self, table: Floats, *, by_pass: bool = False, joules: bool = False) -> Estimate:
         """Mean per attempt; `by_pass` for what was measured pass by pass, `joules` for what a meter said."""
-        instrument = self._instrument if joules else None
+        instrument = self.instrument if joules else None
         by_pass = by_pass or joules
         return Ratio.of(table, self.attempts, by_pass=by_pass, instrument=instrument).estimate()
 
     @cached_property
-    def _instrument(self) -> Instrument | None:
+    def instrument(self) -> Instrument | None:
         """How far the meter may be off."""
         found = self.energy.uncertainty
         return Instrument(self.energy.instrument, found.common, found.window) if found else None
@@ -121,13 +121,13 @@ class CellFigures(CellTables):
         return self._per_correct(table, correct, joules=joules).estimate()
 
     def _per_correct(self, table: Floats, correct: Floats, *, joules: bool) -> Ratio:
-        instrument = self._instrument if joules else None
+        instrument = self.instrument if joules else None
         return Ratio.of(table, correct, by_pass=True, instrument=instrument, successes=True)
 
     def per_output_token(self, table: Floats) -> Estimate:
         """What a meter said over the tokens sampled."""
         tokens = self.tokens("output_tokens")
-        return Ratio.of(table, tokens, by_pass=True, instrument=self._instrument).estimate()
+        return Ratio.of(table, tokens, by_pass=True, instrument=self.instrument).estimate()
 
     @cached_property
     def _costs(self) -> dict[FrontierMetric, tuple[Floats, Floats | None]]:
@@ -169,7 +169,7 @@ class CellFigures(CellTables):
     def ratio_per_attempt(self, metric: FrontierMetric) -> Ratio:
         """The same, to be set against another's."""
         table, passes = self._costs[metric]
-        instrument = self._instrument if metric == "joules" else None
+        instrument = self.instrument if metric == "joules" else None
         return Ratio.of(table, self.attempts, by_pass=passes is not None, instrument=instrument)
 
     @property

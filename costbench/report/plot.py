@@ -75,6 +75,13 @@ def pareto_chart(report: Report, x: XAxis) -> "alt.TopLevelMixin":
     return styled(apart.properties(title=title))
 
 
+def pareto_words(report: Report, x: XAxis) -> str:
+    """What is to be seen, for those who do not see it."""
+    found = panels(report, x, scale_of(report, x))
+    said = [f"{panel.section.place}: {_conclusion(panel, x)}" for panel in found]
+    return ". ".join([f"Accuracy against {_COST[x]} per attempt", *said])
+
+
 def write_plots(report: Report, folder: Path, x: XAxis) -> list[Path]:
     """pareto.svg and pareto.png."""
     return write_chart(pareto_chart(report, x), folder / "pareto")

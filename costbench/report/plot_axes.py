@@ -43,6 +43,7 @@ def datum(point: Point) -> Datum:
         "policy": clean(cell.policy),
         "load": clean(str(cell.load)),
         "budget": cell.budget,
+        "line": clean(f"{cell.model} {cell.policy}"),
         "x": point.x.value,
         "x_low": point.x.low,
         "x_high": point.x.high,

@@ -157,7 +157,9 @@ def _frontier(cells: Sequence[CellReport], x: XAxis, costs: Sequence[E]) -> list
 
 
 def _tokens(cell: CellReport) -> E:
-    """Sampled and injected; the ends of the two intervals are added, which makes it rather too wide."""
+    """Sampled and injected; of older reports the ends of the two intervals are added, rather too wide."""
+    if cell.tokens_per_attempt.value is not None:
+        return cell.tokens_per_attempt
     sampled, injected = cell.output_tokens, cell.injected_tokens
     return E(
         value=_sum(sampled.value, injected.value),

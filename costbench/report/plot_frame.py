@@ -9,6 +9,7 @@ from costbench.errors import StoreError
 from costbench.printable import clean
 from costbench.report import sentences
 from costbench.report.contract import Report
+from costbench.report.pdf import same_every_time
 
 if TYPE_CHECKING:
     import altair as alt
@@ -18,10 +19,11 @@ _INK, _QUIET = "#1a1a1a", "#555555"
 _TITLE_LETTERS, _SUBTITLE_LETTERS = 100, 140
 """How many letters fit into a line of each."""
 _PNG_SCALE = 2.0
+_MOST_MODELS = 12
 
 
 def write_chart(chart: "alt.TopLevelMixin", path: Path) -> list[Path]:
-    """An .svg and a .png of that name, made without a browser or a network; raises StoreError."""
+    """An .svg, a .png and a .pdf of that name, made without a browser or a network; raises StoreError."""
     import altair as alt
     import vl_convert
 
@@ -29,14 +31,15 @@ def write_chart(chart: "alt.TopLevelMixin", path: Path) -> list[Path]:
     # Altair has no name for it: side by side, two legends are wider than the frame.
     spec["config"]["legend"]["layout"] = {"bottom": {"anchor": "start", "direction": "vertical"}}
     version = ".".join(alt.SCHEMA_VERSION.split(".")[:2])
-    svg, png = path.with_suffix(".svg"), path.with_suffix(".png")
+    svg, png, pdf = (path.with_suffix(kind) for kind in (".svg", ".png", ".pdf"))
     try:
         svg.write_text(vl_convert.vegalite_to_svg(spec, vl_version=version), encoding="utf-8")
         png.write_bytes(vl_convert.vegalite_to_png(spec, vl_version=version, scale=_PNG_SCALE))
+        pdf.write_bytes(same_every_time(vl_convert.vegalite_to_pdf(spec, vl_version=version)))
     except OSError as error:
         told = f"{path.parent}: the plot cannot be written there: {error.strerror}"
         raise StoreError(told) from error
-    return [svg, png]
+    return [svg, png, pdf]
 
 
 def titled(text: str, lines: Sequence[str]) -> "alt.TitleParams":
@@ -55,8 +58,10 @@ def about_run(report: Report) -> list[str]:
     if report.notes:
         what = sentences.first_sentence(report.notes[0])
     else:
-        models = dict.fromkeys(clean(cell.model) for cell in report.cells)
-        what = f"Models: {', '.join(models)}."
+        models = list(dict.fromkeys(clean(cell.model) for cell in report.cells))
+        more = len(models) - _MOST_MODELS
+        listed = ", ".join(models[:_MOST_MODELS])
+        what = f"Models: {listed}{f' and {more} more' if more > 0 else ''}."
     places = dict.fromkeys(f"{clean(c.group)} · {clean(c.dataset)}" for c in report.cells)
     where = f"{sentences.machine(report)} · protocol {report.protocol}"
     return [what, f"{where} · {', '.join(places)}"]

@@ -24,8 +24,11 @@ from costbench.report.plot_spots import (
     Box,
     Label,
     Pixel,
+    Spot,
     along,
     around,
+    covered_by,
+    overlap,
     place_labels,
 )
 from costbench.report.wording import short
@@ -35,11 +38,19 @@ if TYPE_CHECKING:
 
 _POINT_REACH = 9.0
 _LONGEST_NAME = 24
+_MANY = 60
+"""More points than that cannot all have a label."""
+_SCARCELY = 12.0
+"""Covered pixels that do not make a label hard to read."""
 
 
-def labels(panel: Panel) -> "list[alt.Chart]":
-    """Each label on a halo, where it covers little; a line leads to those far off."""
-    data = _placed(panel)
+def labels(panel: Panel, *, only_with_room: bool = False) -> "list[alt.Chart]":
+    """Each label on a halo, where it covers little; a line leads to those far off.
+
+    With `only_with_room` those that would cover points or each other are left out, and budgets far off;
+    of many points only the ends of lines have one.
+    """
+    data = _placed(panel, only_with_room)
     leads = [each for each in data if each["far"]]
     lines = chart(leads).mark_rule(strokeWidth=0.8, color=GRAY)
     aligns: tuple[Align, ...] = ("left", "center", "right")
@@ -56,17 +67,39 @@ def labels(panel: Panel) -> "list[alt.Chart]":
     ]
 
 
-def _placed(panel: Panel) -> list[Datum]:
+def _placed(panel: Panel, only_with_room: bool) -> list[Datum]:
     """The points' data with their labels, moved to where these go."""
-    wanted = [Label(*pixels(panel, *p.at), _label(panel, p)) for p in panel.points]
+    points = _ends(panel) if only_with_room and len(panel.points) > _MANY else panel.points
+    wanted = [Label(*pixels(panel, *p.at), _label(panel, p)) for p in points]
     spots = place_labels(wanted, _obstacles(panel), Box(0, 0, WIDTH, HEIGHT, weight=3))
+    shown = _with_room(wanted, spots) if only_with_room else range(len(wanted))
     return [
         datum(point)
         | {"label": label.text, "align": spot.align, "far": spot.distance > 0}
         | {"point_x": point.at[0], "point_y": point.at[1]}
         | data_at(panel, label.x + spot.dx, label.y + spot.dy)
-        for point, label, spot in zip(panel.points, wanted, spots, strict=True)
+        for at, (point, label, spot) in enumerate(zip(points, wanted, spots, strict=True))
+        if at in shown
     ]
+
+
+def _ends(panel: Panel) -> list[Point]:
+    """The first and the last budget of each line, and points alone."""
+    ends = [id(end) for line in _lines(panel) for end in (line[0], line[-1])]
+    return [point for point in panel.points if id(point) in ends]
+
+
+def _with_room(wanted: list[Label], spots: list[Spot]) -> set[int]:
+    """Those that stand clear of all points and of the labels before them, by number; names even far off."""
+    taken = [around(label.x, label.y, _POINT_REACH) for label in wanted]
+    found = set()
+    for at, (label, spot) in enumerate(zip(wanted, spots, strict=True)):
+        box = covered_by(label, spot)[0]
+        far = spot.distance > 0 and label.text.isdigit()
+        if not far and overlap([box], taken) <= _SCARCELY:
+            found.add(at)
+            taken.append(box)
+    return found
 
 
 def _label(panel: Panel, point: Point) -> str:
@@ -105,12 +138,13 @@ def _bars(panel: Panel, point: Point) -> list[tuple[Pixel, Pixel]]:
 
 
 def _series_lines(panel: Panel) -> list[list[Pixel]]:
+    return [[pixels(panel, *point.at) for point in line] for line in _lines(panel)]
+
+
+def _lines(panel: Panel) -> list[list[Point]]:
+    """Points of one model and policy under one load, in order of budget."""
     lines: dict[tuple[str, str, str], list[Point]] = {}
     for point in panel.points:
         cell = point.cell
         lines.setdefault((cell.model, cell.policy, str(cell.load)), []).append(point)
-    return [[pixels(panel, *point.at) for point in _by_budget(line)] for line in lines.values()]
-
-
-def _by_budget(points: list[Point]) -> list[Point]:
-    return sorted(points, key=lambda point: point.cell.budget or 0)
+    return [sorted(line, key=lambda point: point.cell.budget or 0) for line in lines.values()]

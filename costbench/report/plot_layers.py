@@ -83,11 +83,13 @@ def frontier(panel: Panel) -> "list[alt.Chart]":
     return [line.encode(x=x_axis(panel), y=y_axis())] if len(steps) > 1 else []
 
 
-def series(panel: Panel) -> "alt.Chart":
+def series(panel: Panel, dash: "alt.StrokeDash | None" = None) -> "alt.Chart":
     """Points of one model and policy, joined in order of budget."""
     data = [datum(point) for point in panel.points if point.cell.budget is not None]
     line: alt.Chart = chart(data).mark_line(strokeWidth=1.2, opacity=0.75)
+    own: Datum = {} if dash is None else {"strokeDash": dash}
     return line.encode(
+        **own,
         x=x_axis(panel),
         y=y_axis(),
         color=color(panel),

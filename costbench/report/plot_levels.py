@@ -25,6 +25,13 @@ def write_level_plots(report: Report, folder: Path) -> list[Path]:
     return [] if chart is None else write_chart(chart, folder / "levels")
 
 
+def level_words(report: Report) -> str:
+    """What is to be seen, for those who do not see it."""
+    return ". ".join(
+        f"{panel.section.place}: {_conclusion(panel)}" for panel in level_panels(report)
+    )
+
+
 def levels_chart(report: Report) -> "alt.TopLevelMixin | None":
     """The chart, a panel per group and dataset; None where no tokens are known by level."""
     import altair as alt

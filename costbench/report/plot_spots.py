@@ -2,7 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 LABEL_SIZE = 12
 _LETTER = 0.56 * LABEL_SIZE
@@ -65,10 +69,11 @@ _SPOTS = tuple(
 
 def place_labels(labels: Sequence[Label], obstacles: Sequence[Box], frame: Box) -> list[Spot]:
     """A spot for each label, near it and covering little: the best of a few orders of placing them."""
-    covered = [[_covered(label, spot) for spot in _SPOTS] for label in labels]
+    fixed = _table(obstacles)
+    covered = [[covered_by(label, spot) for spot in _SPOTS] for label in labels]
     alone = [
         [
-            _FAR * spot.distance + _cost(boxes, obstacles, frame)
+            _FAR * spot.distance + _cost(boxes, fixed, frame)
             for spot, boxes in zip(_SPOTS, each, strict=True)
         ]
         for each in covered
@@ -104,8 +109,8 @@ def _placed(
     chosen: dict[int, Spot] = {}
     total = 0.0
     for at in order:
-        both = zip(covered[at], alone[at], strict=True)
-        costs = [cost + overlap(boxes, taken) for boxes, cost in both]
+        both, so_far = zip(covered[at], alone[at], strict=True), _table(taken)
+        costs = [cost + overlap(boxes, so_far) for boxes, cost in both]
         best = costs.index(min(costs))
         chosen[at] = _SPOTS[best]
         total += costs[best]
@@ -113,15 +118,15 @@ def _placed(
     return total, [chosen[at] for at in range(len(order))]
 
 
-def _cost(boxes: Sequence[Box], obstacles: Sequence[Box], frame: Box) -> float:
+def _cost(boxes: Sequence[Box], obstacles: "NDArray[np.float64]", frame: Box) -> float:
     label, *leader = boxes
     outside = (label.right - label.left) * (label.bottom - label.top) - overlap([label], [frame])
     # A leading line starts inside its own point.
     return frame.weight * outside + overlap([label, *leader[_INSIDE:]], obstacles)
 
 
-def _covered(label: Label, spot: Spot) -> list[Box]:
-    """The label's own box, then those of the line that leads to it."""
+def covered_by(label: Label, spot: Spot) -> list[Box]:
+    """What a label takes up at a spot: its own box, then those of the line that leads to it."""
     width = _LETTER * len(label.text)
     shift = {"left": 0.0, "center": width / 2, "right": width}[spot.align]
     x, y = label.x + spot.dx, label.y + spot.dy
@@ -129,14 +134,21 @@ def _covered(label: Label, spot: Spot) -> list[Box]:
     return [box, *(along((label.x, label.y), (x, y), 1.0) if spot.distance else ())]
 
 
-def overlap(ours: Sequence[Box], others: Sequence[Box]) -> float:
+def _table(boxes: Sequence[Box]) -> "NDArray[np.float64]":
+    """Made once where many are compared with them."""
+    import numpy as np
+
+    return np.array(boxes, dtype=np.float64).reshape(len(boxes), len(Box._fields))
+
+
+def overlap(ours: Sequence[Box], others: "Sequence[Box] | NDArray[np.float64]") -> float:
     """The pixels shared by two sets of boxes, each times the weight of the other box."""
     import numpy as np
 
-    if not ours or not others:
+    if not len(ours) or not len(others):
         return 0.0
     left, top, right, bottom, _ = np.array(ours).T[:, :, None]
-    other = np.array(others).T[:, None, :]
+    other = np.asarray(others).T[:, None, :]
     width = np.minimum(right, other[2]) - np.maximum(left, other[0])
     height = np.minimum(bottom, other[3]) - np.maximum(top, other[1])
     return float((np.maximum(width, 0) * np.maximum(height, 0) * other[4]).sum())

@@ -153,10 +153,11 @@ def _cost_words(found: Comparison) -> str:
     if found.ratio.value is None:
         reason = found.ratio.reason or "not known"
         return f"{name} {wording.NA} ({clean(reason).replace('_', ' ')})"
-    return f"{name} {_times(found.ratio)} ({_verdict(found)})"
+    return f"{name} {times(found.ratio)} ({_verdict(found)})"
 
 
-def _times(ratio: E) -> str:
+def times(ratio: E) -> str:
+    """As "0.610x [0.550, 0.680]"."""
     value, space, interval = wording.estimate(ratio).partition(" ")
     return f"{value}x{space}{interval}"
 
@@ -196,10 +197,17 @@ def _saved(ratio: E) -> str:
 
 
 def _rent(price: dict[str, Any]) -> str:
-    machine = price["match"] or "this machine"
-    amount = f"{wording.number(price['usd_per_hour'])} USD per {price['per']} and hour"
+    """Of machine time, or of a model's tokens on somebody else's machine."""
+    what = price["match"] or "this machine"
+    if "usd_per_hour" in price:
+        amount = f"{wording.number(price['usd_per_hour'])} USD per {price['per']} and hour"
+    else:
+        read, written = (
+            wording.number(price[f"usd_per_million_{name}"]) for name in ("input", "output")
+        )
+        amount = f"{read} USD per million input tokens, {written} per million output tokens"
     source = f"{price['provider']}; {price['source']}, {price['as_of']}"
-    return f"{machine} {amount}, {price.get('provenance', 'assumed')} ({source})"
+    return f"{what} {amount}, {price.get('provenance', 'assumed')} ({source})"
 
 
 def _grid(grid: dict[str, Any]) -> str:

@@ -16,6 +16,7 @@ from costbench.report.savings_table import SAVINGS, savings_tables
 from costbench.report.sections import Section, sections
 from costbench.report.sentences import Footnotes
 from costbench.report.serving_tables import slo_lines, slo_words
+from costbench.report.verdict import verdict
 from costbench.report.wanted_lines import (
     ABOUT_DEMAND,
     decision_lines,
@@ -31,7 +32,9 @@ _MOST_COMPARISONS = 10
 
 
 def print_table(report: Report, console: "Console") -> None:
-    """A table per group and dataset, then what a reader has to know to trust it."""
+    """The verdict, a table per group and dataset, then what a reader has to know to trust it."""
+    console.print(plain_text("Verdict:", console, "bold"))
+    print_list(verdict(report).headline, console)
     footnotes = Footnotes.to(report)
     hidden: dict[str, None] = {}
     for section in sections(report):

@@ -68,7 +68,7 @@ def decision_lines(report: Report) -> tuple[Line, ...]:
         return ()
     by_place = {(part.group, part.dataset): part for part in sections(report)}
     return tuple(
-        (part.place, _chosen(part, each))
+        (part.place, choice_words(part, each))
         for each in report.decision.choices
         if (part := by_place.get((each.group, each.dataset)))
     )
@@ -233,7 +233,8 @@ def _reason(code: str | None) -> str:
     return "" if code is None else clean(_REASONS.get(code) or explain(code))
 
 
-def _chosen(part: Section, choice: Choice) -> str:
+def choice_words(part: Section, choice: Choice) -> str:
+    """The cell that was chosen and what else might have been, or why there is none."""
     names = {cell.cell: part.name(cell) for cell in part.cells}
     if choice.cell is None:
         prefix = (

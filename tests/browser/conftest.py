@@ -54,7 +54,7 @@ def opened(browser: "Browser", tmp_path: Path) -> Iterator[Open]:
             write_report(report, tmp_path, x=None, pareto=True)
             file = tmp_path / "report.html"
         else:
-            file.write_text(render_html(report, {}, known_axis(report)), encoding="utf-8")
+            file.write_text(render_html(report, [], known_axis(report)), encoding="utf-8")
         scripts = options.get("java_script_enabled", True)
         page = browser.new_context(viewport=size, **options).new_page()
         found = Opened(page, file)

@@ -1,17 +1,28 @@
 """What a reader does with report.html, and what is done to them."""
 
 import os
+import random
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from browser.opening import PHONE, Open
 from report.example import HOSTILE, example_report, only_abacus, two_groups, unpriced
+from report.repricing_cases import examples
 
+from costbench.analysis.stats import Estimate
 from costbench.report.columns import Scales
-from costbench.report.contract import Report, Sample
+from costbench.report.contract import E, Report, Sample
+from costbench.report.estimates import to_e
 from costbench.report.plot_data import known_axes, panels, scale_of
-from costbench.report.wording import center, estimate
+from costbench.report.repricing import repriced
+from costbench.report.sliders import sliders
+from costbench.report.wording import PROVENANCE, center, estimate
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 
 def test_every_axis_shows_the_points_that_python_has(opened: Open) -> None:
@@ -177,3 +188,58 @@ def test_figures_in_the_page_are_those_of_the_other_forms(opened: Open) -> None:
     factor = Scales.of(report).usd.factor
     shown = page.locator('[data-figure="usd"]').all_inner_texts()
     assert shown == [estimate(cell.usd_per_correct, factor) for cell in report.cells]
+
+
+@pytest.mark.parametrize("name", examples())
+def test_sliders_price_points_and_tables_as_python_does(opened: Open, name: str) -> None:
+    report = examples()[name]
+    page = opened(report).page
+    moved, at, dice = sliders(report).shown, report.repricing, random.Random(0)
+    assert at is not None
+    assert shown_in(page) == printed(report, list(report.cells))
+    assert page.locator("#prices").count() == bool(moved)
+    for _ in range(8 if moved else 0):
+        slider = dice.choice(moved)
+        stop = dice.randrange(len(slider.stops))
+        page.evaluate(MOVE, [f"slider-{moved.index(slider)}", stop])
+        at = slider.put(at, slider.stops[stop])
+        if at != report.repricing:
+            wanted = [repriced(cell.repricing, at) for cell in report.cells if cell.repricing]
+            assert shown_in(page) == printed(report, wanted)
+    if moved:
+        page.get_by_role("button").click()
+    assert shown_in(page) == printed(report, list(report.cells))
+
+
+def shown_in(page: "Page") -> dict[str, list[str]]:
+    """Figures of the table without their signs."""
+    signs = "".join(mark.sign for mark in PROVENANCE.values())
+    return {
+        figure: [
+            text.lstrip(signs)
+            for text in page.locator(f'[data-figure="{figure}"]').all_inner_texts()
+        ]
+        for figure in ("usd", "gco2e")
+    }
+
+
+def printed(report: Report, cells: Sequence[Any]) -> dict[str, list[str]]:
+    """The same by Python, in the units of the report."""
+    scales = Scales.of(report)
+    usd = [as_e(each.usd_per_correct) for each in cells]
+    carbon = [as_e(each.gco2e_per_correct) for each in cells]
+    return {
+        "usd": [estimate(each, scales.usd.factor) for each in usd],
+        "gco2e": [center(each, scales.gco2e.factor) for each in carbon],
+    }
+
+
+def as_e(figure: E | Estimate) -> E:
+    return figure if isinstance(figure, E) else to_e(figure)
+
+
+MOVE = """([id, stop]) => {
+    const input = document.getElementById(id);
+    input.value = stop;
+    input.dispatchEvent(new Event("input", { bubbles: true }));
+}"""

@@ -289,7 +289,7 @@ def test_lines_whose_names_look_the_same_have_colors_of_their_own():
 
 def test_there_is_a_panel_per_group_and_a_hostile_name_is_only_text(tmp_path):
     assert len(levels_chart(two_groups(example_report())).to_dict()["vconcat"]) == 2
-    svg, png = write_level_plots(models((HOSTILE, rising(10, 2), None)), tmp_path)
+    svg, png, _ = write_level_plots(models((HOSTILE, rising(10, 2), None)), tmp_path)
     assert png.read_bytes().startswith(b"\x89PNG")
     text = svg.read_text(encoding="utf-8")
     assert HOSTILE not in text

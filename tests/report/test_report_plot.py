@@ -1,13 +1,19 @@
+import subprocess
+import sys
+from io import BytesIO
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 import vl_convert
+from pypdf import PdfReader
 
 from costbench.errors import CostbenchError, StoreError
 from costbench.report.contract import E
 from costbench.report.files import write_report
 from costbench.report.plot import pareto_chart, write_plots
 from costbench.report.plot_axes import columns
+from costbench.report.plot_frame import about_run
 from costbench.report.plot_spots import Box, Label, place_labels
 from tests.report.example import HOSTILE, example_report, only_abacus, two_groups, unpriced
 
@@ -183,10 +189,11 @@ def test_labels_do_not_cover_each_other():
                 assert abs(y - y_other) >= 10 or abs(boxes[at][0] - x_other) >= 18
 
 
-def test_svg_and_png_are_written_and_a_hostile_name_is_only_text(tmp_path):
-    svg, png = write_plots(example_report(), tmp_path, "usd")
+def test_files_are_written_and_a_hostile_name_is_only_text(tmp_path):
+    svg, png, pdf = write_plots(example_report(), tmp_path, "usd")
     assert png.read_bytes().startswith(b"\x89PNG")
     assert png.stat().st_size > 10_000
+    assert pdf.read_bytes().startswith(b"%PDF-")
     text = svg.read_text(encoding="utf-8")
     assert HOSTILE not in text
     assert "<b>" not in text
@@ -195,11 +202,48 @@ def test_svg_and_png_are_written_and_a_hostile_name_is_only_text(tmp_path):
     assert r'=cmd|"/x"\x1b[31m<b>`|\u202e&amp;' in shown
 
 
+def test_of_many_models_a_few_are_named_and_the_others_counted():
+    report = example_report()
+    cells = tuple(report.cells[0].model_copy(update={"model": f"m{at}"}) for at in range(200))
+    lines = about_run(report.model_copy(update={"cells": cells, "notes": ()}))
+    assert lines[0] == "Models: m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11 and 188 more."
+
+
+def pdf_in_a_process_of_its_own(folder):
+    """The converter's order of fonts and resources changes from process to process, and from call to call."""
+    folder.mkdir()
+    code = (
+        "import sys; from pathlib import Path; from tests.report.example import *;"
+        "from costbench.report.plot import write_plots;"
+        "write_plots(two_groups(example_report()), Path(sys.argv[1]), 'usd')"
+    )
+    root = Path(__file__).parents[2]
+    subprocess.run([sys.executable, "-c", code, str(folder)], cwd=root, check=True)
+    return (folder / "pareto.pdf").read_bytes()
+
+
+def test_a_pdf_is_the_same_bytes_in_another_process_and_has_its_fonts_and_text(tmp_path):
+    one, other = (pdf_in_a_process_of_its_own(tmp_path / name) for name in ("one", "other"))
+    assert one == other
+    (page,) = PdfReader(BytesIO(one)).pages
+    fonts = page["/Resources"]["/Font"].values()
+    for font in (each.get_object() for each in fonts):
+        (descendant,) = font["/DescendantFonts"]
+        assert "/FontFile2" in descendant.get_object()["/FontDescriptor"]
+    text = page.extract_text()
+    assert "accuracy, % of graded attempts" in text
+    assert r"\u202e&amp;" in text
+    assert "CreationDate" not in one.decode("latin-1")
+
+
 def test_all_files_are_written_and_the_page_shows_the_plot(tmp_path):
     folder = tmp_path / "deep" / "report"
     paths = write_report(example_report(), folder, x="tokens", pareto=True)
-    names = ["report.json", "table.csv", "report.md", "pareto.svg", "pareto.png"]
-    assert [path.name for path in paths] == [*names, "levels.svg", "levels.png"]
+    plots = [
+        f"{n}.{kind}" for n in ("pareto", "levels", "budgets") for kind in ("svg", "png", "pdf")
+    ]
+    texts = ["report.json", "table.csv", "report.md", "report.html"]
+    assert [path.name for path in paths] == [*texts, *plots]
     assert all(path.stat().st_size for path in paths)
     page = (folder / "report.md").read_text(encoding="utf-8")
     assert "(pareto.svg)" in page

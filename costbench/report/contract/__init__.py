@@ -44,6 +44,14 @@ from costbench.report.contract.estimates import (
     FrontierMetric,
     Spread,
 )
+from costbench.report.contract.repricing import (
+    AssumptionFacts,
+    PaidBy,
+    PerFacts,
+    SquareFacts,
+    Unit,
+    UsageFacts,
+)
 from costbench.report.contract.run import (
     AttributionFacts,
     Fit,
@@ -53,6 +61,7 @@ from costbench.report.contract.run import (
     SkippedGroup,
 )
 from costbench.report.contract.serving import AtSlo, ServingFacts, ServingWindow
+from costbench.report.contract.traces import PowerTrace, TraceFacts, WindowMark
 from costbench.report.contract.wanting import (
     Bill,
     Choice,
@@ -67,6 +76,7 @@ __all__ = [
     "METHOD_VERSION",
     "SCHEMA_VERSION",
     "ApiFacts",
+    "AssumptionFacts",
     "AtSlo",
     "AttributionFacts",
     "Bill",
@@ -95,8 +105,11 @@ __all__ = [
     "LevelAccuracy",
     "MoneyFacts",
     "OnFrontier",
+    "PaidBy",
     "Payback",
+    "PerFacts",
     "PhaseEnergy",
+    "PowerTrace",
     "Report",
     "Sample",
     "Saving",
@@ -107,9 +120,14 @@ __all__ = [
     "SetCostOfPass",
     "SkippedGroup",
     "Spread",
+    "SquareFacts",
     "TariffFacts",
     "TierChoice",
+    "TraceFacts",
     "TrainingCost",
+    "Unit",
+    "UsageFacts",
     "WindowFacts",
+    "WindowMark",
     "Windows",
 ]

@@ -7,6 +7,7 @@ from pydantic import Field
 from costbench.metering.window_energy import Bound
 from costbench.report.contract.costs import ApiFacts, Footprint, TariffFacts
 from costbench.report.contract.estimates import E, Facts, FrontierMetric, Spread
+from costbench.report.contract.repricing import UsageFacts
 from costbench.report.contract.serving import ServingFacts
 from costbench.types import Provenance, Quality, Role
 
@@ -191,3 +192,5 @@ class CellReport(Facts):
     """Of the most frequent answer of k samples."""
     serving: ServingFacts | None = None
     """What users would notice at this load; reports of older versions have none."""
+    repricing: UsageFacts | None = None
+    """For other prices than the report's; reports of older versions have none."""

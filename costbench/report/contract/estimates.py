@@ -25,16 +25,17 @@ class Facts(Frozen):
     @field_validator("*", mode="after")
     @classmethod
     def _rounded(cls, value: Any) -> Any:
-        return _rounded(value)
+        return to_digits(value, _DIGITS)
 
 
-def _rounded(value: Any) -> Any:
+def to_digits(value: Any, digits: int) -> Any:
+    """With all floats in it rounded to so many significant digits."""
     if isinstance(value, float):
-        return float(f"{value:.{_DIGITS}g}")
+        return float(f"{value:.{digits}g}")
     if isinstance(value, dict):
-        return {key: _rounded(each) for key, each in value.items()}
+        return {key: to_digits(each, digits) for key, each in value.items()}
     if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
-        return type(value)(_rounded(each) for each in value)
+        return type(value)(to_digits(each, digits) for each in value)
     return value
 
 

@@ -16,6 +16,8 @@ from costbench.report.contract.comparing import (
 )
 from costbench.report.contract.costs import BookFacts, PhaseEnergy
 from costbench.report.contract.estimates import METHOD_VERSION, SCHEMA_VERSION, Facts
+from costbench.report.contract.repricing import AssumptionFacts
+from costbench.report.contract.traces import PowerTrace
 from costbench.report.contract.wanting import DecisionFacts, DemandFacts
 from costbench.types import Device, Outcome, Provenance
 from costbench.wanted import Slo
@@ -82,6 +84,10 @@ class Sample(Facts):
     error: str | None
 
 
+_UNASKED = ("decision", "demand", "slo", "power_trace", "samples")
+"""Keys that are left out where there is nothing to say."""
+
+
 class Report(Facts):
     """One run, priced and summarized."""
 
@@ -118,6 +124,8 @@ class Report(Facts):
     """Sentences that hold for the whole report: what the models are, what a figure leaves out."""
     run_energy: tuple[PhaseEnergy, ...] = ()
     """Of all windows, by phase, the total last; nothing between windows is measured."""
+    power_trace: PowerTrace | None = None
+    """Power against time, with the windows; not there where no meter saw the work."""
     books: tuple[BookFacts, ...] = ()
     """Further price books, beside the headline's."""
     decision: DecisionFacts | None = None
@@ -128,11 +136,11 @@ class Report(Facts):
     """What a service promises, in seconds; not there where nobody stated it."""
     samples: tuple[Sample, ...] = ()
     """Questions and answers, where somebody asked to see them."""
+    repricing: AssumptionFacts | None = None
+    """What headlines rest on, for other prices than these; reports of older versions have none."""
 
     @model_serializer(mode="wrap")
     def _asked_for(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         said: dict[str, Any] = serialize(self)
-        unasked = [
-            key for key in ("decision", "demand", "slo", "samples") if not said.get(key, True)
-        ]
+        unasked = [key for key in _UNASKED if not said.get(key, True)]
         return {key: value for key, value in said.items() if key not in unasked}

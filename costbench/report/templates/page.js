@@ -72,7 +72,7 @@
     }
     const inside = round.filter(({ cost }) => cost >= from && cost <= to);
     const few = inside.length > 6 ? inside.filter(({ digit }) => digit === 1) : inside;
-    return few.map(({ cost }) => ({ cost, label: `${formatNumber(cost)} ${unit}` }));
+    return few.map(({ cost }) => ({ cost, label: `${cost.toLocaleString("en-US", { maximumSignificantDigits: 3 })} ${unit}` }));
   }
 
   const views = [];
@@ -118,19 +118,27 @@
       each.textContent = text === null ? written[at] : text === "n/a" ? text : sign + text;
       each.classList.toggle("changed", text !== null && text !== written[at]);
     });
-    const whose = document.getElementById("whose");
-    if (whose) {
-      whose.textContent = state.changed
-        ? "By your own prices: USD, carbon and the frontier of charts and tables. Verdict, comparisons and all other tables stay as they were measured and priced."
-        : "All figures are by the report's own prices.";
-    }
+    document.getElementById("whose").textContent = state.changed
+      ? `By your own prices (${own().join("; ")}): USD and carbon per correct answer and the frontier, in tables ` +
+        "and charts of this section. Verdict, comparisons and all else stay as measured and priced by the report."
+      : "";
   }
 
+  // What the reader has put in, in words.
+  function own() {
+    return data.sliders.flatMap((slider, at) => {
+      const { key, paid_by } = slider;
+      const of = (from) => (paid_by === null ? from[key] : from[key][paid_by]);
+      return of(state.assumptions) === of(data.assumptions) ? [] : [`${slider.label} ${outputs[at].textContent}`];
+    });
+  }
+
+  const outputs = data.sliders.map((_, at) => document.querySelector(`output[for="slider-${at}"]`));
   const inputs = data.sliders.map((slider, at) => {
     const input = document.getElementById(`slider-${at}`);
     const show = () => {
       const text = input.dataset.set ? `${formatNumber(slider.stops[input.value])} ${slider.unit}` : `not set, ${slider.unit}`;
-      document.querySelector(`output[for="slider-${at}"]`).textContent = text;
+      outputs[at].textContent = text;
       input.setAttribute("aria-valuetext", text);
     };
     const reset = () => {
@@ -164,6 +172,8 @@
     draw();
     document.getElementById("told").textContent = `Shown: ${data.axes[state.x].title}`;
   });
+  const prices = document.getElementById("prices");
+  if (prices) prices.open = window.innerWidth > 800;
   document.getElementById("reset")?.addEventListener("click", () => {
     state.assumptions = structuredClone(data.assumptions);
     inputs.forEach((reset) => reset());

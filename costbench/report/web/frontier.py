@@ -6,7 +6,15 @@ from costbench.printable import clean
 from costbench.report.columns import frontier_metric
 from costbench.report.contract import CellReport, E, Report
 from costbench.report.plot_axes import COLORS, GRAY, QUIET, SHAPES, y_axis
-from costbench.report.plot_data import AXES, XAxis, axis_title, cost_of, frontier_place, known_axes, scale_of
+from costbench.report.plot_data import (
+    AXES,
+    XAxis,
+    axis_title,
+    cost_of,
+    frontier_place,
+    known_axes,
+    scale_of,
+)
 from costbench.report.sections import Section, sections
 
 if TYPE_CHECKING:
@@ -90,7 +98,9 @@ def frontier_spec(section: Section) -> Data:
         layer=layers, width="container", height=HEIGHT, padding=_PADDING
     ).add_params(*params)
     chart = chart.configure(font="Liberation Sans, Arial, Helvetica, sans-serif")
-    chart = chart.configure_view(stroke=None).configure_axis(labelFontSize=12, titleFontSize=12)
+    chart = chart.configure_view(stroke=None).configure_axis(
+        labelFontSize=12, titleFontSize=12, titleFontWeight="normal"
+    )
     chart = chart.configure_legend(orient="bottom", title=None, labelFontSize=12, labelLimit=300)
     spec: Data = chart.to_dict(validate=False)
     spec["config"]["legend"]["layout"] = {"bottom": {"anchor": "start", "direction": "vertical"}}

@@ -3,18 +3,23 @@
 import base64
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from costbench.printable import clean
 from costbench.report import sentences
+from costbench.report.contents import contents
 from costbench.report.contract import Report, Sample
-from costbench.report.markdown import contents
+from costbench.report.plot import pareto_words
+from costbench.report.plot_budgets import budget_words
 from costbench.report.plot_data import XAxis
+from costbench.report.plot_levels import level_words
+from costbench.report.plot_trace import trace_words
 from costbench.report.sections import sections
+from costbench.report.sliders import sliders
 from costbench.report.web.frontier import frontier_data, frontier_spec
 from costbench.report.web.marks import Marks
 from costbench.report.web.results import factors, results
@@ -32,20 +37,17 @@ _POLICY = (
 """Whatever a name or an answer holds, nothing is fetched and no script runs but those written here."""
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A chart as it stands beside the page, too, and in a sentence."""
-
-    svg: Path
-    said: str
-
-
-def render_html(report: Report, pictures: Mapping[str, Picture], x: XAxis) -> str:
-    """The page; `pictures` by the name of their section, `x` the axis that is shown first."""
+def render_html(report: Report, pictures: Sequence[Path], x: XAxis) -> str:
+    """The page; `pictures` are charts as SVG, by the names of their files; `x` is the axis shown first."""
     parts = sections(report)
     marks = Marks(sentences.Footnotes.to(report))
     scripts = _scripts()
-    data = frontier_data(report) | {"x": x, "factors": factors(report)}
+    moved = sliders(report)
+    data = frontier_data(report) | {
+        "x": x,
+        "factors": factors(report),
+        "sliders": [asdict(slider) for slider in moved.shown],
+    }
     page = (
         _environment()
         .get_template("report.html.j2")
@@ -59,11 +61,14 @@ def render_html(report: Report, pictures: Mapping[str, Picture], x: XAxis) -> st
             results=[results(report, part, marks) for part in parts],
             axes=data["axes"],
             x=x,
+            sliders=moved,
             marks=marks.all,
             samples=_samples(report),
             sources=_sources(report),
             machine=sentences.machine(report),
-            pictures={name: _embedded(picture) for name, picture in pictures.items()},
+            pictures={
+                each.stem: (_embedded(each), _said(report, each.stem, x)) for each in pictures
+            },
         )
     )
     return page.strip() + "\n"
@@ -87,10 +92,25 @@ def _samples(report: Report) -> Sequence[tuple[str, Sequence[Sample]]]:
     return [(f"{part.place} · {part.name(cell)}", mine) for part, cell, mine in found if mine]
 
 
-def _embedded(picture: Picture) -> tuple[str, str]:
-    """As an image, in which no script runs: its address and its words."""
-    coded = base64.b64encode(picture.svg.read_bytes()).decode("ascii")
-    return f"data:image/svg+xml;base64,{coded}", clean(picture.said)
+def _embedded(picture: Path) -> str:
+    """The address of an image, in which no script runs."""
+    coded = base64.b64encode(picture.read_bytes()).decode("ascii")
+    return f"data:image/svg+xml;base64,{coded}"
+
+
+def _said(report: Report, picture: str, x: XAxis) -> str | None:
+    """What is to be seen, for those who do not see it."""
+    words: dict[str, Callable[[], str | None]] = {
+        "pareto": lambda: pareto_words(report, x),
+        "levels": lambda: level_words(report),
+        "trace": lambda: trace_words(report),
+        "budgets": lambda: budget_words(report),
+    }
+    found = words.get(picture, lambda: _LOADS)()
+    return f"{found}. A table on this page has the figures."
+
+
+_LOADS = "Cost per correct answer and tokens per second against load"
 
 
 @cache
