@@ -30,16 +30,16 @@ def write_report(report: Report, folder: Path, *, x: XAxis | None, pareto: bool)
         "table.csv": render_csv(report),
     }
     written = [_write(folder / name, text) for name, text in texts.items()]
-    plots = _plots(report, folder, x or known_axis(report)) if pareto else ()
+    if not pareto:
+        return [*written, _write(folder / "report.md", render_markdown(report, None))]
+    from costbench.report.web.page import render_html
+
+    axis = x or known_axis(report)
+    plots = _plots(report, folder, axis)
     pictures = [found[0] if found else None for found in plots]
     page = render_markdown(report, *(picture.name if picture else None for picture in pictures))
-    written.append(_write(folder / "report.md", page))
-    if pareto:
-        from costbench.report.web.page import render_html
-
-        shown = [picture for picture in pictures if picture]
-        html = render_html(report, shown, x or known_axis(report))
-        written.append(_write(folder / "report.html", html))
+    html = render_html(report, [picture for picture in pictures if picture], axis)
+    written += [_write(folder / "report.md", page), _write(folder / "report.html", html)]
     return [*written, *(path for each in plots for path in each)]
 
 

@@ -32,10 +32,11 @@ def write_chart(chart: "alt.TopLevelMixin", path: Path) -> list[Path]:
     spec["config"]["legend"]["layout"] = {"bottom": {"anchor": "start", "direction": "vertical"}}
     version = ".".join(alt.SCHEMA_VERSION.split(".")[:2])
     svg, png, pdf = (path.with_suffix(kind) for kind in (".svg", ".png", ".pdf"))
+    drawn = vl_convert.vegalite_to_svg(spec, vl_version=version)
     try:
-        svg.write_text(vl_convert.vegalite_to_svg(spec, vl_version=version), encoding="utf-8")
-        png.write_bytes(vl_convert.vegalite_to_png(spec, vl_version=version, scale=_PNG_SCALE))
-        pdf.write_bytes(same_every_time(vl_convert.vegalite_to_pdf(spec, vl_version=version)))
+        svg.write_text(drawn, encoding="utf-8")
+        png.write_bytes(vl_convert.svg_to_png(drawn, scale=_PNG_SCALE))
+        pdf.write_bytes(same_every_time(vl_convert.svg_to_pdf(drawn)))
     except OSError as error:
         told = f"{path.parent}: the plot cannot be written there: {error.strerror}"
         raise StoreError(told) from error

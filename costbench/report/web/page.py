@@ -114,12 +114,16 @@ _LOADS = "Cost per correct answer and tokens per second against load"
 
 
 @cache
-def _scripts() -> tuple[str, ...]:
-    """Vega's libraries, then ours."""
+def _library() -> str:
+    """Vega and what draws with it, as one script; making it takes a second."""
     import vl_convert
 
-    library = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
-    return (library, _text("reprice.js"), _text("page.js"))
+    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+
+
+def _scripts() -> tuple[str, ...]:
+    """Vega's, then ours."""
+    return (_library(), _text("reprice.js"), _text("page.js"))
 
 
 def _hash(script: str) -> str:
