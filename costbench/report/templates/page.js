@@ -45,12 +45,13 @@
     });
   }
 
-  // Names of frontier points stand below each other where the points are near.
+  // Names of frontier points stand below each other where the points are near; of many only what tells most.
   function shelve(rows, [least, most]) {
     const named = rows.filter((row) => row.on_frontier).sort((a, b) => a.x - b.x);
     named.forEach((row, at) => {
       const near = named.slice(0, at).filter((other) =>
         Math.log(row.x / other.x) < 0.3 * Math.log(most / least) && Math.abs(row.y - other.y) < 12);
+      row.label = named.length <= 5 ? row.name : row.budget === null ? row.model : `@${row.budget}`;
       row.label_dy = row.y > 50 ? 17 + 17 * near.length : -12 - 17 * near.length;
     });
     return rows;

@@ -26,7 +26,7 @@ HEIGHT = 320
 _PADDING = {"left": 5, "right": 60, "top": 24, "bottom": 5}
 """Room for labels beyond the frame."""
 _LEGEND = {"expr": "width < 500 ? 2 : 6"}
-_POINT_SIZE = 95
+_POINT_SIZE, _LABEL = 95, 200
 _STEPS = 40
 """Of a line of equal cost; on a log axis it is a curve."""
 
@@ -218,8 +218,8 @@ def _points(section: Section) -> "list[alt.Chart]":
         marks.transform_filter("!datum.on_frontier").mark_point(
             size=_POINT_SIZE, fill="white", strokeWidth=1.8, opacity=1
         ),
-        names.mark_text(dy=alt.ExprRef("datum.label_dy"), fontSize=11).encode(
-            x=_x(), y=y_axis(), text="name:N", color=alt.value("#1a1a1a")
+        names.mark_text(dy=alt.ExprRef("datum.label_dy"), fontSize=11, limit=_LABEL).encode(
+            x=_x(), y=y_axis(), text="label:N", color=alt.value("#1a1a1a")
         ),
     ]
 
