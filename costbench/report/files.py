@@ -51,8 +51,9 @@ def _plots(report: Report, folder: Path, x: XAxis) -> tuple[list[Path], ...]:
     from costbench.report.plot_loads import write_load_plots
     from costbench.report.plot_trace import write_trace_plots
 
+    graded = any(cell.accuracy.value is not None for cell in report.cells)
     return (
-        write_plots(report, folder, x),
+        write_plots(report, folder, x) if graded else [],
         write_level_plots(report, folder),
         write_load_plots(report, folder),
         write_trace_plots(report, folder),

@@ -80,7 +80,7 @@ def scale_of(report: Report, x: XAxis) -> Scale:
         known = known_axes(report)
         rest = f"use --x {' or '.join(known)}" if known else "nothing else is known either"
         raise CostbenchError(f"--x {x}: no cell of this report has that figure; {rest}")
-    return wording.fitting(costs, _SCALES[x])
+    return wording.fitting(costs, SCALES[x])
 
 
 def known_axis(report: Report) -> XAxis:
@@ -228,7 +228,7 @@ _NAMES: Mapping[XAxis, str] = {
     "usd": "cost,",
     "gco2e": "carbon,",
 }
-_SCALES: Mapping[XAxis, Sequence[Scale]] = {
+SCALES: Mapping[XAxis, Sequence[Scale]] = {
     "tokens": wording.TOKENS,
     "latency": wording.SECONDS,
     "joules": wording.JOULES,

@@ -19,7 +19,7 @@ from costbench.report.estimates import to_e
 from costbench.report.plot_data import known_axes, panels, scale_of
 from costbench.report.repricing import repriced
 from costbench.report.sliders import sliders
-from costbench.report.wording import PROVENANCE, center, estimate
+from costbench.report.wording import PROVENANCE, center, estimate, number
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -82,6 +82,29 @@ def test_names_questions_and_answers_are_inert(opened: Open) -> None:
         "<script>window.hacked" in page.content() or "&lt;script&gt;window.hacked" in page.content()
     )
     assert not {"\x1b", "\u202e"} & set(text)
+
+
+def test_no_script_runs_but_the_pages_own_and_nothing_is_fetched(opened: Open) -> None:
+    """Even where markup got into the page past all that escapes it."""
+    found = opened(example_report())
+    found.page.evaluate(
+        """() => {
+            const script = document.createElement("script");
+            script.textContent = "window.hacked = 1";
+            const image = document.createElement("img");
+            image.src = "http://evil.invalid/x.png";
+            const handler = document.createElement("p");
+            handler.setAttribute("onclick", "window.hacked = 2");
+            document.body.append(script, image, handler);
+            handler.click();
+        }"""
+    )
+    found.page.wait_for_timeout(200)
+    assert found.page.evaluate("window.hacked") is None
+    assert len(found.said) == 3
+    assert all("Content Security Policy" in each for each in found.said)
+    found.said.clear()
+    assert found.asked.pop() == "http://evil.invalid/x.png"  # told of, and stopped
 
 
 EVIL = f"</script><script>window.hacked=1</script><iframe src=//evil.invalid>{{{{7*7}}}}{HOSTILE}"
@@ -209,6 +232,28 @@ def test_sliders_price_points_and_tables_as_python_does(opened: Open, name: str)
     if moved:
         page.get_by_role("button").click()
     assert shown_in(page) == printed(report, list(report.cells))
+
+
+def test_a_reader_who_has_the_only_price_gets_points_for_it(opened: Open) -> None:
+    report = examples()["no prices"]
+    found = opened(report)
+    found.page.locator('input[name="axis"][value="usd"]').check()
+    assert found.points() == []
+    assert "not known" in found.page.inner_text(".axis")
+    (hour,) = [each for each in sliders(report).shown if each.key == "usd_per_unit_hour"]
+    found.page.evaluate(MOVE, [f"slider-{sliders(report).shown.index(hour)}", 3])
+    assert report.repricing is not None
+    assert report.cells[0].repricing is not None
+    wanted = repriced(report.cells[0].repricing, hour.put(report.repricing, hour.stops[3]))
+    (said,) = found.points()
+    assert said.split(", ")[1] == f"{number(1e6 * wanted.usd_per_attempt.value)} USD / 1M attempts"
+
+
+def test_a_run_without_a_grade_has_a_page_without_a_frontier(opened: Open) -> None:
+    found = opened(examples()["never graded"], pictures=True)
+    assert found.points() == []
+    assert "No answer was graded" in found.page.inner_text(".verdict")
+    assert not (found.file.parent / "pareto.svg").exists()
 
 
 def shown_in(page: "Page") -> dict[str, list[str]]:

@@ -91,7 +91,8 @@
       const span = ends(rows);
       const view = views[part].signal("least", span[0]).signal("most", span[1]);
       view.data("points", shelve(rows, span)).data("equal", equalCosts(rows, span, axis.unit)).run();
-      document.querySelector(`.axis[data-part="${part}"]`).textContent = axis.title;
+      const none = rows.length ? "" : ": not known, or nothing was graded; a price can be put in above";
+      document.querySelector(`.axis[data-part="${part}"]`).textContent = axis.title + none;
     });
   }
 

@@ -8,6 +8,7 @@ from costbench.report.contract import CellReport, E, Report
 from costbench.report.plot_axes import COLORS, GRAY, QUIET, SHAPES, y_axis
 from costbench.report.plot_data import (
     AXES,
+    SCALES,
     XAxis,
     axis_title,
     cost_of,
@@ -15,7 +16,10 @@ from costbench.report.plot_data import (
     known_axes,
     scale_of,
 )
+from costbench.report.repricing import repriced
 from costbench.report.sections import Section, sections
+from costbench.report.sliders import sliders
+from costbench.report.wording import Scale, fitting
 
 if TYPE_CHECKING:
     import altair as alt
@@ -33,24 +37,46 @@ _STEPS = 40
 
 def frontier_data(report: Report) -> Data:
     """What the script draws: axes with their units, and cells by section."""
-    axes = known_axes(report)
+    axes = _axes(report)
     return {
-        "axes": {x: _axis(report, x) for x in axes},
-        "sections": [_section(part, axes) for part in sections(report)],
+        "axes": {x: _axis(x, scale) for x, scale in axes.items()},
+        "sections": [_section(part, tuple(axes)) for part in sections(report)],
         "frontier_metric": frontier_metric(report),
         "assumptions": report.repricing.model_dump(mode="json") if report.repricing else None,
     }
 
 
-def _axis(report: Report, x: XAxis) -> Data:
-    scale = scale_of(report, x)
+def _axes(report: Report) -> dict[XAxis, Scale]:
+    """Costs that are known, and those that will be once a reader has put in a price."""
+    found = {x: scale_of(report, x) for x in known_axes(report)}
+    for x, costs in _in_the_middle(report).items():
+        if x not in found and any(costs):
+            found[x] = fitting(costs, SCALES[x])
+    return {x: found[x] for x in AXES if x in found}
+
+
+def _in_the_middle(report: Report) -> dict[XAxis, list[float | None]]:
+    """What attempts would cost with every price that nobody named in the middle of its slider."""
+    at = report.repricing
+    if at is None:
+        return {}
+    for slider in sliders(report).shown:
+        if slider.headline is None:
+            at = slider.put(at, slider.stops[len(slider.stops) // 2])
+    priced = [repriced(cell.repricing, at) for cell in report.cells if cell.repricing]
+    return {
+        "usd": [each.usd_per_attempt.value for each in priced],
+        "gco2e": [each.gco2e_per_attempt.value for each in priced],
+    }
+
+
+def _axis(x: XAxis, scale: Scale) -> Data:
     return {
         "name": AXES[x],
         "title": axis_title(x, scale),
         "unit": scale.unit,
         "factor": scale.factor,
         "per": scale.per("attempt", "attempts"),
-        "per_correct": scale.per("correct answer", "correct answers"),
     }
 
 
