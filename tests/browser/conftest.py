@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator["Browser"]:
-    """One for all tests of a worker."""
+    """One for all tests of a module: while it is open, playwright's event loop runs in this thread."""
     path = os.environ.get("COSTBENCH_CHROMIUM") or shutil.which("chromium")
     missing = "there is no chromium here" if path is None else None
     try:
