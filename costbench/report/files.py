@@ -6,7 +6,7 @@ from costbench.errors import StoreError
 from costbench.report.contract import Report
 from costbench.report.csv import render_csv
 from costbench.report.markdown import render_markdown
-from costbench.report.plot_data import XAxis, known_axis
+from costbench.report.plot_data import XAxis, known_axes, known_axis
 from costbench.run_folder import write_text
 
 
@@ -35,7 +35,7 @@ def write_report(report: Report, folder: Path, *, x: XAxis | None, pareto: bool)
     from costbench.report.web.page import render_html
 
     axis = x or known_axis(report)
-    plots = _plots(report, folder, axis)
+    plots = _plots(report, folder, axis if x or known_axes(report) else None)
     pictures = [found[0] if found else None for found in plots]
     page = render_markdown(report, *(picture.name if picture else None for picture in pictures))
     html = render_html(report, [picture for picture in pictures if picture], axis)
@@ -43,8 +43,8 @@ def write_report(report: Report, folder: Path, *, x: XAxis | None, pareto: bool)
     return [*written, *(path for each in plots for path in each)]
 
 
-def _plots(report: Report, folder: Path, x: XAxis) -> tuple[list[Path], ...]:
-    """In the order in which the page takes them."""
+def _plots(report: Report, folder: Path, x: XAxis | None) -> tuple[list[Path], ...]:
+    """In the order in which the page takes them; without any cost there is no frontier to draw."""
     from costbench.report.plot import write_plots
     from costbench.report.plot_budgets import write_budget_plots
     from costbench.report.plot_levels import write_level_plots
@@ -53,7 +53,7 @@ def _plots(report: Report, folder: Path, x: XAxis) -> tuple[list[Path], ...]:
 
     graded = any(cell.accuracy.value is not None for cell in report.cells)
     return (
-        write_plots(report, folder, x) if graded else [],
+        write_plots(report, folder, x) if x and graded else [],
         write_level_plots(report, folder),
         write_load_plots(report, folder),
         write_trace_plots(report, folder),

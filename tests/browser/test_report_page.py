@@ -14,7 +14,7 @@ from report.repricing_cases import examples
 
 from costbench.analysis.stats import Estimate
 from costbench.report.columns import Scales
-from costbench.report.contract import E, Report, Sample
+from costbench.report.contract import E, Report, Sample, Spread
 from costbench.report.estimates import to_e
 from costbench.report.plot_data import known_axes, panels, scale_of
 from costbench.report.repricing import repriced
@@ -247,6 +247,19 @@ def test_a_reader_who_has_the_only_price_gets_points_for_it(opened: Open) -> Non
     wanted = repriced(report.cells[0].repricing, hour.put(report.repricing, hour.stops[3]))
     (said,) = found.points()
     assert said.split(", ")[1] == f"{number(1e6 * wanted.usd_per_attempt.value)} USD / 1M attempts"
+
+
+def test_a_run_of_which_no_cost_is_known_has_a_page_all_the_same(opened: Open) -> None:
+    report = cut(unpriced(example_report()), 2)
+    nothing = E(value=None, reason="not_measured")
+    costs = ("output_tokens", "injected_tokens", "tokens_per_attempt", "joules_per_attempt")
+    unknown = dict.fromkeys(costs, nothing) | {
+        "latency_s": Spread(mean=None, p50=None, p95=None, p99=None, basis="client")
+    }
+    cells = tuple(cell.model_copy(update=unknown) for cell in report.cells)
+    found = opened(report.model_copy(update={"cells": cells}), pictures=True)
+    assert found.points() == []
+    assert found.page.locator("table.results tbody tr").count() == 2
 
 
 def test_a_run_without_a_grade_has_a_page_without_a_frontier(opened: Open) -> None:

@@ -86,6 +86,7 @@
 
   function draw() {
     const axis = data.axes[state.x];
+    if (!axis) return; // nothing is known of any cost
     data.sections.forEach((section, part) => {
       const rows = points(section.cells, axis);
       const span = ends(rows);

@@ -43,7 +43,9 @@ def render_html(report: Report, pictures: Sequence[Path], x: XAxis) -> str:
     marks = Marks(sentences.Footnotes.to(report))
     scripts = _scripts()
     moved = sliders(report)
-    data = frontier_data(report) | {
+    frontier = frontier_data(report)
+    x = x if x in frontier["axes"] else next(iter(frontier["axes"]), x)
+    data = frontier | {
         "x": x,
         "factors": factors(report),
         "sliders": [asdict(slider) for slider in moved.shown],
