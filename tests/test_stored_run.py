@@ -70,6 +70,19 @@ def test_texts_come_only_when_asked_for(run: Path) -> None:
     assert all(f"\\boxed{{{row.reference}}}" in row.response for row in right.itertuples())
 
 
+def test_a_report_shows_the_first_problems_of_every_cell_with_their_texts(run: Path) -> None:
+    folder = run.parent.parent
+    plain = json.loads(costbench(folder, "report", "--format", "json").stdout)
+    assert "samples" not in plain
+    told = costbench(folder, "report", "--format", "json", "--samples", "2").stdout
+    samples = pd.DataFrame(json.loads(told)["samples"])
+    attempts = package.read_run(run).attempts(text=True)
+    first = attempts[attempts["pass"] == 0].groupby("cell", sort=False).head(2)
+    assert len(samples) == len(first) == 2 * len(plain["cells"])
+    for column in ("cell", "problem", "outcome", "question", "response", "reference"):
+        assert samples[column].tolist() == first[column].tolist()
+
+
 def test_csv_and_json_lines_say_the_same(run: Path) -> None:
     place = run.parent.parent
     csv = pd.read_csv(io.StringIO(costbench(place, "export").stdout))

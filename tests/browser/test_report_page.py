@@ -82,6 +82,9 @@ def test_names_questions_and_answers_are_inert(opened: Open) -> None:
         "<script>window.hacked" in page.content() or "&lt;script&gt;window.hacked" in page.content()
     )
     assert not {"\x1b", "\u202e"} & set(text)
+    blocks = page.locator('script[type="application/json"]').all_text_contents()
+    assert len(blocks) == scripts_of(report) - 3
+    assert not any("<" in block for block in blocks)
 
 
 def test_no_script_runs_but_the_pages_own_and_nothing_is_fetched(opened: Open) -> None:

@@ -54,6 +54,8 @@ def test_a_doubt_about_one_row_stands_beside_its_figure() -> None:
         "mJ": [resolution],
     }
     assert doubts(table, 1) == {}
+    headed = [mark.sentence for head in table.heads for mark in head.marks]
+    assert not set(headed) & {truncated, resolution, late, estimated, one_pass}
 
 
 def test_a_doubt_about_every_row_stands_once_in_the_header() -> None:
