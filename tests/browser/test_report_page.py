@@ -244,7 +244,11 @@ def test_a_reader_who_has_the_only_price_gets_points_for_it(opened: Open) -> Non
     assert found.points() == []
     assert "not known" in found.page.inner_text(".axis")
     (hour,) = [each for each in sliders(report).shown if each.key == "usd_per_unit_hour"]
-    found.page.evaluate(MOVE, [f"slider-{sliders(report).shown.index(hour)}", 3])
+    name = f"slider-{sliders(report).shown.index(hour)}"
+    assert found.page.get_attribute(f"#{name}", "aria-valuetext") == f"not set, {hour.unit}"
+    found.page.evaluate(MOVE, [name, 3])
+    told = found.page.get_attribute(f"#{name}", "aria-valuetext")
+    assert told == f"{number(hour.stops[3])} {hour.unit}"
     assert report.repricing is not None
     assert report.cells[0].repricing is not None
     wanted = repriced(report.cells[0].repricing, hour.put(report.repricing, hour.stops[3]))
