@@ -12,12 +12,12 @@ from costbench.types import Model, Problem
 
 def dataset_sha256(problems: Sequence[Problem]) -> str:
     """A hash over ids, questions, options and reference answers, in order."""
-    return sha256([[p.id, p.question, p.answer, *_given(p.options)] for p in problems])
+    return sha256([[p.id, p.question, p.answer, *_given(p.options), *_length(p)] for p in problems])
 
 
 def prompt_sha256(problems: Sequence[Problem]) -> str:
     """A hash over what the user's turns say, in order."""
-    return sha256([problem.prompt for problem in problems])
+    return sha256([p.prompt if p.prompt_ids is None else p.prompt_ids for p in problems])
 
 
 def parts_of_model(place: str, model: Model, served: bool = False) -> list[str | None]:
@@ -44,6 +44,10 @@ def parts_of_model(place: str, model: Model, served: bool = False) -> list[str |
 def sha256(content: Any) -> str:
     """Of anything that JSON can hold."""
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _length(problem: Problem) -> list[str]:
+    return [] if problem.output_tokens is None else [f"{problem.output_tokens} tokens"]
 
 
 def _given(value: object) -> list[object]:

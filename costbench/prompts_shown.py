@@ -7,9 +7,10 @@ from costbench.cell import Cell
 from costbench.engines.rendering import rendered_here
 from costbench.errors import CostbenchError, SuiteError
 from costbench.plan import Plan
+from costbench.policies.asking import ask
 from costbench.printable import clean
 from costbench.suite import DatasetUse
-from costbench.types import Message, Problem
+from costbench.types import Problem
 
 
 def print_prompts(plan: Plan) -> None:
@@ -33,8 +34,7 @@ def _print(console: Console, cell: Cell, problem: Problem) -> None:
     _out(console, problem.prompt)
     name = clean(cell.model.name)
     try:
-        turn = (Message(role="user", content=problem.prompt),)
-        rendered = rendered_here(cell.model, turn)
+        rendered = rendered_here(cell.model, ask(problem))
     except CostbenchError as error:
         console.out(f"not rendered: {clean(str(error))}", highlight=False)
         return

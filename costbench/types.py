@@ -52,6 +52,10 @@ class Problem(Frozen):
     subject: str | None = None
     options: Annotated[int, Field(ge=2, le=26)] | None = None
     """How many a multiple choice has: A, B, C, … in the order of the prompt. The answer is such a letter."""
+    prompt_ids: tuple[int, ...] | None = None
+    """The whole prompt as token ids, where a load is measured and no words: no chat template around it."""
+    output_tokens: Count | None = None
+    """How many tokens a response has to have, where that is part of the load (the policy `fixed_length`)."""
 
 
 class Thinking(Frozen):
@@ -70,7 +74,8 @@ class Model(Frozen):
 
     name: Name
     path: str
-    """A folder, a hub id, or "embedded:NAME" for a model that ships with the package."""
+    """A folder, a hub id, "embedded:NAME" for a model that ships with the package, or "random:NAME": random
+    weights in a known shape."""
     role: Role = "variant"
     tier: str | None = None
     """What buyers compare: small, large, api, …"""
@@ -99,6 +104,13 @@ class Message(Frozen):
 
     role: Literal["system", "user", "assistant"]
     content: str
+    token_ids: tuple[int, ...] | None = None
+    """In place of the content and the template around it: exactly these tokens are the prompt."""
+
+    @property
+    def turn(self) -> dict[str, str]:
+        """As chat templates and servers take it."""
+        return {"role": self.role, "content": self.content}
 
 
 class Piece(Frozen):
@@ -123,6 +135,8 @@ class Request(Frozen):
     """None in a policy: the suite's. The runner fills it in, so an engine always finds one."""
     seed: int | None = None
     """Filled in by the runner, from the suite's seed, the cell, the problem and the pass."""
+    ignore_eos: bool = False
+    """Go on past an end of turn, up to `max_tokens`: for loads of fixed length."""
     answering: bool = False
     """The policy ended thinking without the model's marker: what is sampled now is answer."""
     thinking_token_budget: Count | None = None

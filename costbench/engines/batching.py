@@ -11,7 +11,8 @@ import torch
 import transformers
 from transformers import GenerationConfig
 
-from costbench.engines.rendering import Rendered, Renderer
+from costbench.engines.random_weights import DOUBT, is_random
+from costbench.engines.rendering import Rendered, renderer_for
 from costbench.engines.rows import EachRowEndsByItself, Row
 from costbench.errors import EngineError
 from costbench.types import Completion, LatencyBasis, Model, Request, Sampling
@@ -46,9 +47,9 @@ class Batcher:
     def __init__(self, model: Any, tokenizer: Any, described: Model, max_batch_size: int) -> None:
         self._model = model
         defaults = model.generation_config
-        self._renderer = Renderer(
-            tokenizer, described.thinking if described.thinks else None, defaults.eos_token_id
-        )
+        self._renderer = renderer_for(tokenizer, described, defaults.eos_token_id)
+        self.cannot_continue: str | None = None
+        self.doubts = (DOUBT,) if is_random(described) else ()
         # Whatever else it holds (a repetition penalty, min_p) would fill the gaps of our settings unseen.
         model.generation_config = GenerationConfig()
         self._max_batch_size = max_batch_size
@@ -102,7 +103,7 @@ class Batcher:
             if found is None:
                 self._waiting.put(None)
                 break
-            alike = _drawn_alike(found.request.sampling, first.request.sampling)
+            alike = _drawn_alike(found.request, first.request)
             (batch if alike else others).append(found)
         for pending in others:
             self._waiting.put(pending)
@@ -120,7 +121,7 @@ class Batcher:
             pending.resolve(self._completion(pending, now_s))
 
         rows, cache = [pending.row for pending in batch], None
-        settings = self._settings(batch[0].request.sampling or Sampling())
+        settings = self._settings(batch[0].request)
         while rows and not self._closing.is_set():
             out = self._decode(rows, cache, settings, hand_over)
             left = [at for at, row in enumerate(rows) if row.finish is None]
@@ -154,10 +155,12 @@ class Batcher:
                 return_dict_in_generate=True,
             )
 
-    def _settings(self, sampling: Sampling) -> dict[str, Any]:
+    def _settings(self, request: Request) -> dict[str, Any]:
+        sampling = request.sampling or Sampling()
+        ends = [] if request.ignore_eos else sorted(self._renderer.end_ids)
         settings: dict[str, Any] = {
             "pad_token_id": self._renderer.pad_id,
-            "eos_token_id": sorted(self._renderer.end_ids),
+            "eos_token_id": ends or None,
             "use_cache": True,
             "do_sample": sampling.temperature > 0,
         }
@@ -197,11 +200,14 @@ def _gpu_uuids(device: torch.device) -> tuple[str, ...]:
     return (f"GPU-{torch.cuda.get_device_properties(device).uuid}",)
 
 
-def _drawn_alike(one: Sampling | None, other: Sampling | None) -> bool:
-    keys = {"temperature", "top_p", "top_k"}
-    return (one or Sampling()).model_dump(include=keys) == (other or Sampling()).model_dump(
-        include=keys
-    )
+def _drawn_alike(one: Request, other: Request) -> bool:
+    """Whether one call of `generate` can answer both."""
+    return _how_drawn(one) == _how_drawn(other)
+
+
+def _how_drawn(request: Request) -> tuple[float, float, int, bool]:
+    sampling = request.sampling or Sampling()
+    return sampling.temperature, sampling.top_p, sampling.top_k, request.ignore_eos
 
 
 def _set_result(future: asyncio.Future[Completion], completion: Completion) -> None:

@@ -1,4 +1,4 @@
-"""Where a model's files are: shipped with the package, in a folder, or on the hub."""
+"""Where a model's files are: shipped with the package, in a folder, or on the hub; or only its shape."""
 
 import hashlib
 import re
@@ -7,6 +7,7 @@ from pathlib import Path
 from costbench.errors import EngineError
 
 _EMBEDDED = Path(__file__).parent.parent / "embedded"
+_SHAPES = Path(__file__).parent.parent / "shapes"
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _WEIGHTS_AND_TOKENIZER = ("*.safetensors", "*.json", "*.jinja")
 
@@ -14,22 +15,28 @@ _WEIGHTS_AND_TOKENIZER = ("*.safetensors", "*.json", "*.jinja")
 def resolve_model(path: str) -> Path | str:
     """A folder, or a hub id as it is; raises EngineError for a folder that is not there."""
     if path.startswith("embedded:"):
-        folder = _EMBEDDED / path.removeprefix("embedded:")
-        if not (folder / "config.json").is_file():
-            known = ", ".join(sorted(p.parent.name for p in _EMBEDDED.glob("*/config.json")))
-            raise EngineError(f"no embedded model is called {path!r} (there is: {known or 'none'})")
-        return folder
-    local = _folder(path)
+        return _shipped(path.removeprefix("embedded:"), _EMBEDDED, "embedded model")
+    shape = path.removeprefix("random:")
+    local = _folder(shape)
     if local is not None:
         if not (local / "config.json").is_file():
             raise EngineError(f"model path {path}: the folder has no config.json")
         return local
+    if shape != path:
+        return _shipped(shape, _SHAPES, "shape of a model")
     if _HUB_ID.fullmatch(path) and not path.startswith("."):
         return path
     raise EngineError(
         f"model path {path}: no such folder; a path is a folder, a hub id like "
-        "org/name, or embedded:NAME"
+        "org/name, embedded:NAME, or random:NAME"
     )
+
+
+def _shipped(name: str, home: Path, noun: str) -> Path:
+    if name and (home / name / "config.json").is_file():
+        return home / name
+    known = ", ".join(sorted(p.parent.name for p in home.glob("*/config.json")))
+    raise EngineError(f"no {noun} is called {name!r} (there is: {known or 'none'})")
 
 
 def _folder(path: str) -> Path | None:

@@ -54,7 +54,7 @@ class Prompts:
 
     def _conversation(self, messages: tuple[Message, ...]) -> str:
         text: str = self._tokenizer.apply_chat_template(
-            [message.model_dump() for message in messages],
+            [message.turn for message in messages],
             add_generation_prompt=True,
             tokenize=False,
             **self._settings,

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from costbench.engines.openai_wire import Body, Route
+from costbench.errors import EngineError
 from costbench.types import Request, Sampling
 
 _SEEDS = 2**31
@@ -55,7 +56,12 @@ class Form:
     takes: Takes = Takes()
 
     def body(self, request: Request, prompt: str | None, max_tokens: int) -> tuple[Route, Body]:
-        """As a chat, or with `prompt` as a plain completion of it."""
+        """As a chat, or with `prompt` as a plain completion of it; raises EngineError for what is no text."""
+        if request.ignore_eos or any(m.token_ids is not None for m in request.messages):
+            raise EngineError(
+                "engine openai: prompts of token ids and fixed lengths are not sent to servers; use "
+                "the engine `vllm` or `transformers`"
+            )
         body: Body = {"model": self.served_name, self.takes.limit: max_tokens} | self._drawn(
             request
         )
@@ -66,7 +72,7 @@ class Form:
             if self.takes.shows_marker and prompt is not None:
                 body["include_stop_str_in_output"] = True
         if prompt is None:
-            body["messages"] = [message.model_dump() for message in request.messages]
+            body["messages"] = [message.turn for message in request.messages]
             return "chat", body | self.extra
         body["prompt"] = prompt
         return "completions", body | self._of_completions

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from costbench.engines.model_files import resolve_model
+from costbench.engines.random_weights import is_random
 from costbench.engines.rows import Row
-from costbench.errors import ContextFullError
+from costbench.errors import ContextFullError, EngineError
 from costbench.types import Message, Model, Piece, Request, Thinking
 
 
@@ -20,6 +21,7 @@ class Rendered:
     stop_ids: tuple[tuple[int, ...], ...]
     thinking_closed: bool
     """The end of thinking is already written: whatever is sampled now is answer."""
+    ignore_eos: bool = False
 
     def row(self, max_tokens: int, context: int) -> Row:
         """Its row, with no more tokens than fit; raises ContextFullError where none does."""
@@ -28,7 +30,7 @@ class Rendered:
             raise ContextFullError(
                 f"the prompt has {len(self.prompt_ids)} tokens, the model's context {context}"
             )
-        return Row(self.prompt_ids, min(max_tokens, room), self.stop_ids)
+        return Row(self.prompt_ids, min(max_tokens, room), self.stop_ids, self.ignore_eos)
 
 
 class Renderer:
@@ -61,6 +63,7 @@ class Renderer:
             written_tokens=tuple(map(len, written)),
             stop_ids=tuple(self._encode(marker) for marker in request.stop),
             thinking_closed=self._close in text,  # "" where there is none to close
+            ignore_eos=request.ignore_eos,
         )
 
     def pieces(self, row: Row) -> tuple[Piece, Piece | None]:
@@ -111,21 +114,32 @@ class Renderer:
         """
         prompt, written = self._conversation(request), request.written
         ids = [list(piece.token_ids or self._encode(piece.text)) for piece in written]
-        if not written or written[0].token_ids is not None:
+        if not written or written[0].token_ids is not None or prompt.text is None:
             return prompt.ids, ids
         whole = self._encode(prompt.text + unopened(prompt.text, written[0].text, self._open))
         return list(whole[: len(prompt.ids)]), [list(whole[len(prompt.ids) :]), *ids[1:]]
 
     def _conversation(self, request: Request) -> "_Prompt":
+        if any(message.token_ids is not None for message in request.messages):
+            return self._given(request.messages)
         key = "\0".join(f"{message.role}\0{message.content}" for message in request.messages)
         if key not in self._prompts:
             text = self._tokenizer.apply_chat_template(
-                [message.model_dump() for message in request.messages],
+                [message.turn for message in request.messages],
                 add_generation_prompt=True,
                 tokenize=False,
             )
             self._prompts[key] = _Prompt(text, list(self._encode(text)))
         return self._prompts[key]
+
+    def _given(self, messages: tuple[Message, ...]) -> "_Prompt":
+        ids = [token for message in messages for token in message.token_ids or ()]
+        if max(ids) >= len(self._tokenizer):
+            raise EngineError(
+                f"a prompt has the token id {max(ids)}, and this model's tokens end at "
+                f"{len(self._tokenizer) - 1}; say a smaller `vocabulary` in the dataset"
+            )
+        return _Prompt(None, ids)
 
     def _encode(self, text: str) -> tuple[int, ...]:
         return tuple(self._tokenizer(text, add_special_tokens=False)["input_ids"])
@@ -140,9 +154,17 @@ class Renderer:
         )
 
 
+def renderer_for(tokenizer: Any, model: Model, ends: int | list[int] | None) -> Renderer:
+    """A loaded model's; one of random weights has no words, so no thinking and no end of turn either."""
+    if is_random(model):
+        return Renderer(tokenizer, None)
+    return Renderer(tokenizer, model.thinking if model.thinks else None, ends)
+
+
 @dataclass(frozen=True)
 class _Prompt:
-    text: str
+    text: str | None
+    """None: it came as ids, and nobody knows how it reads."""
     ids: list[int]
 
 
@@ -164,7 +186,7 @@ def unopened(conversation: str, written: str, marker: str) -> str:
 
 
 def rendered_here(model: Model, messages: tuple[Message, ...]) -> str | None:
-    """The conversation as text in the model's template; None where its tokenizer is not on this machine.
+    """The conversation as text in the model's template; None where there is no tokenizer on this machine.
 
     Raises EngineError for a path that is no model.
     """
@@ -177,7 +199,7 @@ def rendered_here(model: Model, messages: tuple[Message, ...]) -> str | None:
             str(path), revision=revision, local_files_only=True
         )
         text = tokenizer.apply_chat_template(
-            [message.model_dump() for message in messages],
+            [message.turn for message in messages],
             add_generation_prompt=True,
             tokenize=False,
         )

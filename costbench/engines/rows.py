@@ -21,6 +21,8 @@ class Row:
     max_tokens: int
     stop_ids: tuple[tuple[int, ...], ...]
     """Each stop marker as the token ids that end it."""
+    ignore_eos: bool = False
+    """An end of turn does not end it."""
     tokens: list[int] = field(default_factory=list)
     rows_alongside: int = 0
     """Rows that were being answered in each of its steps, itself included, summed up."""
@@ -37,7 +39,7 @@ class Row:
         """Take one sampled token; True when it was the row's last."""
         self.tokens.append(token)
         self.token_s.append(now_s)
-        if token in end_ids:
+        if token in end_ids and not self.ignore_eos:
             self.finish = "end"
         elif self.stop_marker() is not None:
             self.finish = "stop"

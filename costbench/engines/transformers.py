@@ -14,6 +14,7 @@ from typing import Any, Literal
 from costbench.allocator import keep_freed_memory
 from costbench.engines.batching import Batcher
 from costbench.engines.model_files import resolve_model
+from costbench.engines.random_weights import NoTokenizer, is_random, load_random
 from costbench.errors import EngineError, first_line
 from costbench.interfaces import OpenEngine
 from costbench.types import Component, Count, Model
@@ -50,6 +51,9 @@ class TransformersEngine(Component):
         revision = None if isinstance(path, Path) else model.revision
         dtype = self.dtype if self.dtype != "auto" or device == "cuda" else "float32"
         try:
+            if is_random(model):
+                drawn = load_random(str(path), dtype, device)
+                return drawn.eval(), NoTokenizer(model, drawn.config.vocab_size)
             tokenizer = AutoTokenizer.from_pretrained(str(path), revision=revision)
             loaded: Any = AutoModelForCausalLM.from_pretrained(
                 str(path), revision=revision, dtype=dtype, use_safetensors=True

@@ -68,6 +68,8 @@ class VllmServing:
             each for each in engine.logger_manager.stat_loggers if isinstance(each, Steps)
         )
         self.thinks = True
+        self.cannot_continue: str | None = None
+        self.doubts: Sequence[str] = ()
         self.versions: dict[str, str] = {}
         self.gpu_uuids: Sequence[str] = ()
 
@@ -131,7 +133,8 @@ class VllmServing:
             top_k=sampling.top_k,
             seed=request.seed,
             max_tokens=row.max_tokens,
-            stop_token_ids=sorted(ids | self._renderer.end_ids),
+            stop_token_ids=sorted(ids if row.ignore_eos else ids | self._renderer.end_ids),
+            ignore_eos=row.ignore_eos,
             stop=strings or None,
             include_stop_str_in_output=True,
             detokenize=bool(strings),
@@ -171,7 +174,8 @@ class VllmServing:
 
     def _pieces(self, row: Row, output: Any) -> tuple[Piece, Piece | None]:
         """As the transformers engine tells them: by ids, an end of turn before a stop marker."""
-        if row.tokens and row.tokens[-1] in self._renderer.end_ids:
+        ended = row.tokens and row.tokens[-1] in self._renderer.end_ids
+        if ended and not row.ignore_eos:
             row.finish = "end"
         elif row.stop_marker() is not None:
             row.finish = "stop"

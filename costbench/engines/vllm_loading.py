@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from costbench.engines.model_files import resolve_model
-from costbench.engines.rendering import Renderer
+from costbench.engines.random_weights import DOUBT, NoTokenizer, is_random
+from costbench.engines.rendering import Renderer, renderer_for
 from costbench.engines.vllm_log import Log, settled_process
 from costbench.engines.vllm_reasons import reason
 from costbench.errors import EngineError, first_line
@@ -34,7 +35,8 @@ async def serving(
         opened = VllmServing(engine, renderer, lambda: reason(log), stream=stream)
         opened.versions = {"torch": names.torch_version, "vllm": names.__version__}
         opened.gpu_uuids = names.gpu_uuids(engine.vllm_config)
-        opened.thinks = model.thinks
+        opened.thinks = model.thinks and not is_random(model)
+        opened.doubts = (DOUBT,) if is_random(model) else ()
         yield opened
     finally:
         await _ended(engine)
@@ -73,6 +75,9 @@ def _settings(
         # A prompt read in parts takes back a draw of its request's seed; on a CPU that ends the engine
         # ("CPU Generator does not use offset"). Seen with 0.31, and the same source in 0.22.
         settings.setdefault("enable_chunked_prefill", False)
+    if is_random(model):
+        settings |= {"load_format": "dummy", "skip_tokenizer_init": True}
+        return settings
     if isinstance(path, str) and model.revision is not None:
         settings |= {"revision": model.revision, "tokenizer_revision": model.revision}
     if model.thinks:
@@ -89,6 +94,9 @@ def _read_renderer(model: Model, path: Path | str) -> Renderer:
     logging.set_verbosity_error()
     where: dict[str, Any] = {"revision": None if isinstance(path, Path) else model.revision}
     try:
+        if is_random(model):
+            shape: Any = AutoConfig.from_pretrained(str(path))
+            return renderer_for(NoTokenizer(model, shape.vocab_size), model, None)
         tokenizer: Any = AutoTokenizer.from_pretrained(str(path), **where)
         try:
             ends: Any = GenerationConfig.from_pretrained(str(path), **where).eos_token_id
@@ -101,7 +109,7 @@ def _read_renderer(model: Model, path: Path | str) -> Renderer:
         ) from error
     if tokenizer.chat_template is None:
         raise EngineError(f"model {model.name} ({model.path}) has no chat template")
-    return Renderer(tokenizer, model.thinking if model.thinks else None, ends)
+    return renderer_for(tokenizer, model, ends)
 
 
 def _load(model: Model, path: Path | str, arguments: dict[str, Any], log: Log) -> Any:

@@ -9,7 +9,7 @@ BudgetMode = Literal["exact", "maximum"]
 
 def ask(problem: Problem) -> tuple[Message, ...]:
     """The problem as the user's turn."""
-    return (Message(role="user", content=problem.prompt),)
+    return (Message(role="user", content=problem.prompt, token_ids=problem.prompt_ids),)
 
 
 def asked(prompt: str, budget: int, mode: BudgetMode) -> str:
