@@ -107,6 +107,8 @@ class CellRecord:
     inter_token_s: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
     """Between what came one after another of its streams: mean, p50, p95 and p99, of whole windows and
     of their steady parts; empty where nobody has read them."""
+    gradable: bool = True
+    """False: no problem has a reference answer, so that time and energy are all there is to know."""
 
     @property
     def load(self) -> dict[str, Any]:
@@ -263,14 +265,15 @@ def _cell(
 ) -> CellRecord:
     cell, spec = planned
     several = int(spec["sampling"]["samples_per_problem"]) > 1
-    levels = store.db.execute(
-        "SELECT level FROM problems WHERE dataset = ? ORDER BY ordinal", (spec["dataset_sha256"],)
-    )
+    problems = store.db.execute(
+        "SELECT level, answer IS NOT NULL FROM problems WHERE dataset = ? ORDER BY ordinal",
+        (spec["dataset_sha256"],),
+    ).fetchall()
     return CellRecord(
         id=cell,
         spec=spec,
         problems=int(spec["problems"]),
-        levels=tuple(level for (level,) in levels),
+        levels=tuple(level for level, _ in problems),
         columns=_columns(store, planned, grader, spelling if several else None),
         windows=_windows(store, cell, traces),
         grader=grader,
@@ -281,6 +284,7 @@ def _cell(
             )
         ),
         doubts=doubts_of(store, cell),
+        gradable="imported" in spec or any(answer for _, answer in problems),
     )
 
 

@@ -10,6 +10,7 @@ from costbench.metering.reasons import REASONS, quality_of
 from costbench.prices import PriceBook
 from costbench.protocol import Protocol
 from costbench.records import CORRECT, ERROR, TRUNCATED, UNGRADED, CellRecord
+from costbench.report.contract import NO_REFERENCE
 from costbench.report.energy import CellEnergy
 
 _NEARLY = 0.99
@@ -19,6 +20,9 @@ _MANY_UNGRADED, _MANY_UNCLOSED, _MANY_TRUNCATED = 0.01, 0.10, 0.10
 FEW_PROBLEMS, FEW_CORRECT = 30, 10
 
 _OTHERS: Mapping[str, str] = {
+    "no_reference": "no reference answers: accuracy is not applicable, times and energy are all there is",
+    "random_weights": "random weights in the shape of a model: times and energy are real, what it writes "
+    "means nothing",
     "many_ungraded": "more than 1 % of the attempts have no grade or ended in an error",
     "many_unclosed": "more than 10 % of the responses ended within their thinking, and are wrong for it: is "
     "`thinking.close` in the suite how this model marks its end?",
@@ -168,7 +172,9 @@ def _rules_of_its_own(record: CellRecord) -> Iterator[str]:
 def _many(record: CellRecord) -> Iterator[str]:
     """What is more of the attempts than a few."""
     outcomes = record.columns["outcome"]
-    unjudged = np.isin(outcomes, (UNGRADED, ERROR))
+    unjudged = np.isin(outcomes, (UNGRADED, ERROR) if record.gradable else (ERROR,))
+    if not record.gradable:
+        yield NO_REFERENCE
     nobody = record.imported and bool(unjudged.all())
     if nobody:
         yield "imported_without_verdicts"

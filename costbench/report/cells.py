@@ -99,7 +99,7 @@ def cell_report(
         mean_batch_size=percentiles(record.columns["batch_size"])["mean"],
         mean_power_w=_over(joules, duration_s),
         joules_per_output_token=_joules(
-            figures, figures.per_output_token(figures.joules), _sum(output)
+            figures, figures.per_output_token(figures.joules, joules=True), _sum(output)
         ),
         joules_per_attempt=_joules(
             figures, figures.mean(figures.joules, joules=True), record.attempts
@@ -116,6 +116,7 @@ def cell_report(
         machine_seconds_per_correct=to_e(figures.per_correct(figures.machine_seconds)),
         usd_per_attempt=to_e(figures.mean(figures.usd, by_pass=True), money_reason(priced)),
         usd_per_correct=to_e(figures.per_correct(figures.usd), money_reason(priced)),
+        usd_per_output_token=to_e(figures.per_output_token(figures.usd), money_reason(priced)),
         gco2e_per_attempt=to_e(figures.mean(figures.gco2e, joules=True), no_carbon),
         gco2e_per_correct=to_e(figures.per_correct(figures.gco2e, joules=True), no_carbon),
         energy=_energy_facts(figures),

@@ -79,7 +79,7 @@ def columns(report: Report, section: Section, footnotes: Footnotes) -> tuple[Col
     metric = frontier_metric(report)
     cells = section.cells
     time = scales.machine_time
-    latency = tuple(_latency(cell, scales.latency) for cell in cells)
+    latency = tuple(spread(cell, scales.latency) for cell in cells)
     times = tuple(wording.center(c.machine_seconds_per_correct, time.factor) for c in cells)
     every = (
         Column("model", "", tuple(clean(c.model) for c in cells), 0, is_text=True),
@@ -101,7 +101,7 @@ def columns(report: Report, section: Section, footnotes: Footnotes) -> tuple[Col
         ),
         Column("notes", "", tuple(map(footnotes.of, cells)), 0, is_text=True),
     )
-    return tuple(column for column in every if _says_something(column, section))
+    return tuple(column for column in every if says_something(column, section))
 
 
 def frontier_metric(report: Report) -> FrontierMetric:
@@ -113,7 +113,8 @@ def frontier_metric(report: Report) -> FrontierMetric:
     return "output_tokens"
 
 
-def _says_something(column: Column, section: Section) -> bool:
+def says_something(column: Column, section: Section) -> bool:
+    """Whether a column is worth its room."""
     if column.name == "model":
         return len(section.models) > 1  # a single model is named in the title
     return any(column.cells)
@@ -131,11 +132,12 @@ def _tokens(cell: CellReport) -> str:
     return wording.center(cell.output_tokens)
 
 
-def _latency(cell: CellReport, scale: Scale) -> str:
-    spread: Spread = cell.latency_s
-    if spread.p50 is None and spread.p95 is None:
+def spread(cell: CellReport, scale: Scale) -> str:
+    """Median and 95th percentile of the latency."""
+    found: Spread = cell.latency_s
+    if found.p50 is None and found.p95 is None:
         return NA
-    both = (E(value=spread.p50), E(value=spread.p95))
+    both = (E(value=found.p50), E(value=found.p95))
     return " / ".join(wording.center(each, scale.factor) for each in both)
 
 
@@ -144,23 +146,23 @@ def _joules(cells: Cells, scale: Scale) -> Column:
         wording.bounded(wording.center(cell.joules_per_attempt, scale.factor), cell.energy.bound)
         for cell in cells
     ]
-    found = _marked(scale.per("attempt"), texts, [cell.energy.provenance for cell in cells])
+    found = sourced(scale.per("attempt"), texts, [cell.energy.provenance for cell in cells])
     return replace(found, dispensable=4, figure="joules")
 
 
 def _usd(cells: Cells, scale: Scale) -> Column:
     texts = [wording.estimate(cell.usd_per_correct, scale.factor) for cell in cells]
-    found = _marked(scale.per("correct"), texts, [cell.usd.provenance for cell in cells])
+    found = sourced(scale.per("correct"), texts, [cell.usd.provenance for cell in cells])
     return replace(found, dispensable=1, figure="usd")
 
 
 def _gco2e(cells: Cells, scale: Scale) -> Column:
     texts = [wording.center(cell.gco2e_per_correct, scale.factor) for cell in cells]
-    found = _marked(scale.per("correct"), texts, [cell.gco2e.provenance for cell in cells])
+    found = sourced(scale.per("correct"), texts, [cell.gco2e.provenance for cell in cells])
     return replace(found, dispensable=7, figure="gco2e")
 
 
-def _marked(unit: str, texts: Sequence[str], provenances: Sequence[Provenance]) -> Column:
+def sourced(unit: str, texts: Sequence[str], provenances: Sequence[Provenance]) -> Column:
     """A column whose figures say where they come from: once in the header where all agree."""
     pairs = list(zip(texts, provenances, strict=True))
     shared = {provenance for text, provenance in pairs if text != NA}

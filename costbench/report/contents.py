@@ -5,7 +5,7 @@ from typing import Any
 
 from costbench.report import sentences
 from costbench.report.budget_table import BUDGET_LINES, budget_table
-from costbench.report.columns import Column, columns
+from costbench.report.columns import Column
 from costbench.report.contract import CellReport, E, Report
 from costbench.report.cost_of_pass_table import (
     ABOUT_THE_COSTS,
@@ -59,6 +59,7 @@ from costbench.report.wanted_lines import (
     tier_columns,
     wanted_words,
 )
+from costbench.report.without_answers import result_columns
 from costbench.report.wording import percent
 
 
@@ -158,7 +159,7 @@ def _facts(report: Report) -> list[tuple[str, str]]:
 
 
 def _results(report: Report, section: Section, footnotes: Footnotes) -> PageTable:
-    return PageTable.of(section.title, columns(report, section, footnotes))
+    return PageTable.of(section.title, result_columns(report, section, footnotes))
 
 
 def _levels(section: Section) -> PageTable:

@@ -12,7 +12,7 @@ from costbench.analysis.ratio import Instrument, Ratio
 from costbench.analysis.stats import Estimate, bound_without_correct, percentile_interval
 from costbench.report.caveats import unknown_energy
 from costbench.report.cell_tables import CellTables, MeasuredCell
-from costbench.report.contract import FrontierMetric
+from costbench.report.contract import NO_REFERENCE, FrontierMetric
 
 Floats = NDArray[np.float64]
 
@@ -99,7 +99,8 @@ class CellFigures(CellTables):
 
     def accuracy(self) -> Estimate:
         """The same with its interval."""
-        return self.right.estimate()
+        found = self.right.estimate()
+        return found if self.record.gradable else replace(found, reason=NO_REFERENCE)
 
     @cached_property
     def share(self) -> Share:
@@ -124,10 +125,11 @@ class CellFigures(CellTables):
         instrument = self.instrument if joules else None
         return Ratio.of(table, correct, by_pass=True, instrument=instrument, successes=True)
 
-    def per_output_token(self, table: Floats) -> Estimate:
-        """What a meter said over the tokens sampled."""
+    def per_output_token(self, table: Floats, *, joules: bool = False) -> Estimate:
+        """A cost over the tokens sampled; `joules` for what a meter said."""
+        instrument = self.instrument if joules else None
         tokens = self.tokens("output_tokens")
-        return Ratio.of(table, tokens, by_pass=True, instrument=self.instrument).estimate()
+        return Ratio.of(table, tokens, by_pass=True, instrument=instrument).estimate()
 
     @cached_property
     def _costs(self) -> dict[FrontierMetric, tuple[Floats, Floats | None]]:

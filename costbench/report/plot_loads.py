@@ -32,17 +32,27 @@ class _Figure:
     title: str
     of: Callable[[CellReport], E]
     scales: Sequence[Scale]
+    per: str | None = "correct"
+    """What costs are over; None: it is no cost."""
 
 
-_FIGURES = (
+_SPEED = _Figure(
+    "output tokens / s",
+    lambda cell: E(value=cell.serving.whole.output_tokens_per_second if cell.serving else None),
+    wording.TOKENS,
+    None,
+)
+_PER_CORRECT = (
     _Figure("USD", lambda cell: cell.usd_per_correct, wording.USD),
     _Figure("joules", lambda cell: cell.joules_per_correct, wording.JOULES),
-    _Figure(
-        "output tokens / s",
-        lambda cell: E(value=cell.serving.whole.output_tokens_per_second if cell.serving else None),
-        wording.TOKENS,
-    ),
+    _SPEED,
 )
+_PER_TOKEN = (
+    _Figure("USD", lambda cell: cell.usd_per_output_token, wording.USD, "output token"),
+    _Figure("joules", lambda cell: cell.joules_per_output_token, wording.JOULES, "output token"),
+    _SPEED,
+)
+"""Where nothing can be right."""
 
 
 def write_load_plots(report: Report, folder: Path) -> list[Path]:
@@ -62,7 +72,8 @@ def loads_chart(report: Report) -> "alt.TopLevelMixin | None":
     about = [*about_run(report), "Bars: 95 % intervals, of each load on its own; cut at the frame"]
     if report.slo is not None:
         about.append(f"Crosses miss the SLO: {slo_words(report.slo)}")
-    title = titled("Cost per correct answer and tokens per second, by load", about)
+    per = "per correct answer" if any(s.gradable for s in sections(report)) else "per output token"
+    title = titled(f"Cost {per} and tokens per second, by load", about)
     apart = alt.vconcat(*rows, spacing=26).resolve_scale(color="independent", shape="independent")
     return styled(apart.properties(title=title))
 
@@ -72,7 +83,8 @@ def _row(report: Report, section: Section, opened: bool) -> "alt.HConcatChart | 
     import altair as alt
 
     cells = [c for c in swept_cells(section) if ("request_rate" in c.load) is opened]
-    shown = [each for each in _FIGURES if any(each.of(c).value is not None for c in cells)]
+    figures = _PER_CORRECT if section.gradable else _PER_TOKEN
+    shown = [each for each in figures if any(each.of(c).value is not None for c in cells)]
     if not shown:
         return None
     width = (WIDTH - _GAP * (len(shown) - 1)) // len(shown)
@@ -90,9 +102,8 @@ def _panel(
     opened = "request_rate" in known[0].load
     scale = wording.fitting((figure.of(cell).value for cell in known), figure.scales)
     data = [_point(section, cell, figure.of(cell), scale.factor) for cell in known]
-    is_cost = figure.scales is not wording.TOKENS
-    y_title = f"{scale.per('correct')} (log scale)" if is_cost else figure.title
-    span = _span(data) if is_cost else None
+    y_title = f"{scale.per(figure.per)} (log scale)" if figure.per else figure.title
+    span = _span(data) if figure.per else None
     place = {"x": _x_axis(data, opened), "color": _color(data)}
     bars = chart([_within(each, span) for each in data if None not in (each["low"], each["high"])])
     points = chart(data).mark_point(size=_POINT_SIZE, filled=False, opacity=1, strokeWidth=2)

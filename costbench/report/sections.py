@@ -21,6 +21,11 @@ class Section:
         return tuple(dict.fromkeys(cell.model for cell in self.cells))
 
     @property
+    def gradable(self) -> bool:
+        """False: there is nothing to be right about."""
+        return any(cell.gradable for cell in self.cells)
+
+    @property
     def freest(self) -> tuple[CellReport, ...]:
         """Of each model the cells without a budget; of one that has none, those with its largest."""
         found: list[CellReport] = []

@@ -21,8 +21,8 @@ SERVING = (
     "from cache is what a prefix cache had of them."
 )
 LOADS = (
-    "Costs are of all attempts, over the correct ones; at the SLO, over the correct ones that kept it. The "
-    "machine is paid while it waits, too."
+    "Costs are of all attempts, over the correct ones; at the SLO, over the correct ones that kept it; where "
+    "there are no reference answers, over the output tokens. The machine is paid while it waits, too."
 )
 _TIMES: tuple[tuple[str, str], ...] = (
     ("TTFT", "ttft_s"),
@@ -137,6 +137,8 @@ def load_columns(report: Report, section: Section) -> tuple[Column, ...]:
     cells = swept_cells(section)
     if not cells:
         return ()
+    if not section.gradable:
+        return _per_token(section, cells)
     usd = wording.fitting((c.usd_per_correct.value for c in cells), wording.USD)
     joules = wording.fitting((c.joules_per_correct.value for c in cells), wording.JOULES)
     at_slo = [cell.serving.at_slo if cell.serving else None for cell in cells]
@@ -154,6 +156,22 @@ def load_columns(report: Report, section: Section) -> tuple[Column, ...]:
         _money(cells, [cell.usd_per_correct for cell in cells], usd, ""),
         _energy(cells, [cell.joules_per_correct for cell in cells], joules, ""),
         *(slo if report.slo else ()),
+    )
+
+
+def _per_token(section: Section, cells: Sequence[CellReport]) -> tuple[Column, ...]:
+    """Where nothing can be right."""
+    money, energy = (
+        [c.usd_per_output_token for c in cells],
+        [c.joules_per_output_token for c in cells],
+    )
+    usd = wording.fitting((each.value for each in money), wording.USD)
+    joules = wording.fitting((each.value for each in energy), wording.JOULES)
+    return (
+        Column("cell", "", tuple(map(section.name, cells)), 0, is_text=True),
+        Column("output tokens", "/ s", tuple(number(_tokens_per_s(c)) for c in cells), 1),
+        _money(cells, money, usd, "", "output token"),
+        _energy(cells, energy, joules, "", "output token"),
     )
 
 
@@ -194,16 +212,20 @@ def _three(spread: Spread, scale: Scale) -> str:
     return " / ".join(known) or NA
 
 
-def _money(cells: Sequence[CellReport], found: Sequence[E], scale: Scale, at: str) -> Column:
+def _money(
+    cells: Sequence[CellReport], found: Sequence[E], scale: Scale, at: str, per: str = "correct"
+) -> Column:
     pairs = zip(cells, found, strict=True)
     texts = (marked(estimate(each, scale.factor), cell.usd.provenance) for cell, each in pairs)
-    return Column(scale.per("correct") + at, "", tuple(texts), 1)
+    return Column(scale.per(per) + at, "", tuple(texts), 1)
 
 
-def _energy(cells: Sequence[CellReport], found: Sequence[E], scale: Scale, at: str) -> Column:
+def _energy(
+    cells: Sequence[CellReport], found: Sequence[E], scale: Scale, at: str, per: str = "correct"
+) -> Column:
     pairs = zip(cells, found, strict=True)
     texts = (marked(estimate(each, scale.factor), cell.energy.provenance) for cell, each in pairs)
-    return Column(scale.per("correct") + at, "", tuple(texts), 1)
+    return Column(scale.per(per) + at, "", tuple(texts), 1)
 
 
 def _tokens_per_s(cell: CellReport) -> float | None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from costbench.report import sentences
-from costbench.report.columns import Column, columns
+from costbench.report.columns import Column
 from costbench.report.console import fit, plain_text, print_columns, print_list
 from costbench.report.contract import Report
 from costbench.report.cost_tables import console_lines
@@ -24,6 +24,7 @@ from costbench.report.wanted_lines import (
     tier_columns,
     wanted_words,
 )
+from costbench.report.without_answers import result_columns
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,7 +39,7 @@ def print_table(report: Report, console: "Console") -> None:
     footnotes = Footnotes.to(report)
     hidden: dict[str, None] = {}
     for section in sections(report):
-        fitting, dropped = fit(columns(report, section, footnotes), console.width)
+        fitting, dropped = fit(result_columns(report, section, footnotes), console.width)
         _print_section(report, section, fitting, console)
         hidden |= dict.fromkeys(f"{each.name} {each.unit}".strip() for each in dropped)
     if hidden:

@@ -26,6 +26,7 @@ from costbench.report.verdict_words import (
     unit,
 )
 from costbench.report.wanted_lines import choice_words, wanted_words
+from costbench.report.without_answers import sentences_without_answers
 from costbench.report.wording import part
 
 MOST_PLACES = 8
@@ -83,6 +84,8 @@ class _Place:
     @property
     def sentences(self) -> tuple[str, ...]:
         """At most three, without their full stops."""
+        if not self.section.gradable:
+            return sentences_without_answers(self.section)
         if all(cell.accuracy.value is None for cell in self.section.cells):
             return ("No answer was graded: what a correct one costs is not known",)
         if self._choice is not None:

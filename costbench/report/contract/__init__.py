@@ -5,6 +5,7 @@ reason beside it.
 """
 
 from costbench.report.contract.cell import (
+    NO_REFERENCE,
     CellReport,
     EnergyFacts,
     IdleFacts,
@@ -74,6 +75,7 @@ from costbench.report.contract.wanting import (
 
 __all__ = [
     "METHOD_VERSION",
+    "NO_REFERENCE",
     "SCHEMA_VERSION",
     "ApiFacts",
     "AssumptionFacts",

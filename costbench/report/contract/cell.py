@@ -11,6 +11,8 @@ from costbench.report.contract.repricing import UsageFacts
 from costbench.report.contract.serving import ServingFacts
 from costbench.types import Provenance, Quality, Role
 
+NO_REFERENCE = "no_reference"
+"""Why accuracy is not applicable; a caveat, too."""
 _NO_IDLE = E(value=None, reason="no_idle")
 _NOT_MEASURED = E(value=None, reason="not_measured")
 
@@ -194,3 +196,9 @@ class CellReport(Facts):
     """What users would notice at this load; reports of older versions have none."""
     repricing: UsageFacts | None = None
     """For other prices than the report's; reports of older versions have none."""
+    usd_per_output_token: E = _NOT_MEASURED
+
+    @property
+    def gradable(self) -> bool:
+        """False: its problems have no reference answers, so that accuracy is not applicable."""
+        return self.accuracy.reason != NO_REFERENCE

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from costbench.report.columns import Column, Figure, Scales, columns
+from costbench.report.columns import Column, Figure, Scales
 from costbench.report.contract import CellReport, Report
 from costbench.report.sections import Section
 from costbench.report.sentences import Footnotes
 from costbench.report.web.marks import Mark, Marks
+from costbench.report.without_answers import result_columns
 from costbench.report.wording import PROVENANCE
 from costbench.types import Provenance
 
@@ -51,7 +52,7 @@ REPRICED: tuple[Figure, ...] = ("usd", "gco2e", "frontier")
 def results(report: Report, section: Section, marks: Marks) -> Results:
     """In the columns of every other form of the report; the first is the row's name."""
     named = tuple(map(section.name, section.cells))
-    every = columns(report, section, Footnotes.to(report))
+    every = result_columns(report, section, Footnotes.to(report))
     shown = [column for column in every if column.name not in {"model", "policy", "notes"}]
     shown.insert(0, Column("configuration", "", named, 0, is_text=True))
     figures = frozenset(column.figure for column in shown)
@@ -86,7 +87,7 @@ def _entry(
         text=column.cells[at].strip(),
         is_text=column.is_text,
         marks=marks.of_cell(cell, column.figure, figures),
-        figure=column.figure if column.figure in REPRICED else None,
+        figure=column.figure if column.figure in REPRICED and cell.gradable else None,
         sign="" if column.source else _sign(_source(cell, column.figure)),
     )
 
