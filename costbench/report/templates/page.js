@@ -79,6 +79,7 @@
   const views = [];
   const drawable = data.sections.map((section, part) => {
     const place = document.querySelector(`.chart[data-part="${part}"]`);
+    if (!place) return null; // no reference answers: there is no accuracy to draw
     const spec = { ...read(`spec-${part}`), datasets: { points: [], equal: [] } };
     const options = { actions: false, renderer: "svg", ast: true, defaultStyle: false };
     return window.vegaEmbed(place, spec, options).then(({ view }) => { views[part] = view; });
@@ -88,6 +89,7 @@
     const axis = data.axes[state.x];
     if (!axis) return; // nothing is known of any cost
     data.sections.forEach((section, part) => {
+      if (!views[part]) return;
       const rows = points(section.cells, axis);
       const span = ends(rows);
       const view = views[part].signal("least", span[0]).signal("most", span[1]);

@@ -42,6 +42,7 @@ class Results:
     """Of one group and dataset."""
 
     title: str
+    gradable: bool
     heads: tuple[Head, ...]
     rows: tuple[tuple[Entry, ...], ...]
 
@@ -71,7 +72,7 @@ def results(report: Report, section: Section, marks: Marks) -> Results:
         tuple(_entry(column, at, cell, marks, figures) for column in shown)
         for at, cell in enumerate(section.cells)
     )
-    return Results(section.title, heads, rows)
+    return Results(section.title, section.gradable, heads, rows)
 
 
 def factors(report: Report) -> dict[str, float]:
