@@ -1,0 +1,119 @@
+"""A load without answers, run and reported for real: accuracy is not applicable, tokens have their costs."""
+
+import csv
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.commands import costbench
+
+SUITE = """\
+name: load
+sampling: {temperature: 1.0, top_p: 1.0, samples_per_problem: 2, seed: 0}
+prices: prices.yaml
+meters: [codecarbon]
+groups:
+  - name: shapes
+    engine: {kind: transformers, device: cpu, dtype: float32}
+    datasets:
+      - {kind: random_tokens, name: decode, problems: 8, input_tokens: 16, output_tokens: [24, 40]}
+      - {kind: random_tokens, name: prefill, problems: 8, input_tokens: 256, output_tokens: 2}
+    models: [{name: tiny, path: "random:tiny", role: baseline}]
+    policies: [{kind: fixed_length, max_tokens: 40}]
+    load: {concurrency: [1, 4]}
+"""
+EMBEDDED = """\
+  - name: words
+    engine: {kind: transformers, device: cpu}
+    datasets: [{kind: arithmetic, problems: 4, levels: [1, 1]}]
+    models: [{name: abacus-base, path: "embedded:abacus-base", role: baseline}]
+    policies: [{kind: unconstrained, max_tokens: 160}]
+"""
+PRICES = """\
+date: 2026-11-20
+machines:
+  - {match: "", per: machine, usd_per_hour: 0.36, provider: test, source: a test, as_of: 2026-11-20}
+"""
+
+
+def ran(folder: Path, suite: str, *only: str) -> dict[str, Any]:
+    (folder / "prices.yaml").write_text(PRICES)
+    (folder / "load.yaml").write_text(suite)
+    done = costbench(
+        folder, "run", "load.yaml", *(part for each in only for part in ("--only", each))
+    )
+    assert done.returncode == 0, done.stderr
+    done = costbench(folder, "report", "--pareto", "--out", "out", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+@pytest.fixture(scope="module")
+def load(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    folder = tmp_path_factory.mktemp("load")
+    return folder, ran(folder, SUITE)
+
+
+def test_accuracy_is_not_applicable_and_tokens_have_costs(
+    load: tuple[Path, dict[str, Any]],
+) -> None:
+    for cell in load[1]["cells"]:
+        assert cell["accuracy"] == {
+            "value": None, "low": None, "high": None, "confidence": 0.95, "reason": "no_reference",
+        }  # fmt: skip
+        assert {"no_reference", "random_weights"} <= set(cell["caveats"])
+        assert "many_ungraded" not in cell["caveats"]
+        window, tokens = cell["windows"]["whole"], cell["output_tokens"]["value"] * cell["attempts"]
+        joules = cell["joules_per_output_token"]
+        assert joules["value"] == pytest.approx(window["joules"] / tokens)
+        assert joules["low"] < joules["value"] < joules["high"]
+        usd = cell["usd_per_output_token"]["value"]
+        assert usd == pytest.approx(window["duration_s"] * 0.36 / 3600 / tokens)
+        assert cell["usd_per_correct"]["value"] is None
+
+
+def test_lengths_are_those_of_the_dataset_at_every_load(load: tuple[Path, dict[str, Any]]) -> None:
+    of = {(c["dataset"], c["load"]["concurrency"]): c for c in load[1]["cells"]}
+    assert len(of) == 4
+    assert of["decode", 1]["output_tokens"]["value"] == of["decode", 4]["output_tokens"]["value"]
+    assert 24 <= of["decode", 1]["output_tokens"]["value"] <= 40
+    assert of["prefill", 4]["input_tokens"]["value"] == 256
+    assert of["prefill", 4]["output_tokens"]["value"] == 2
+
+
+def test_every_form_speaks_of_tokens_and_none_of_correct_answers(
+    load: tuple[Path, dict[str, Any]],
+) -> None:
+    folder, report = load
+    page = (folder / "out" / "report.html").read_text()
+    assert "Time and energy" in page
+    assert "Accuracy against cost" not in page
+    assert "<script" not in page
+    assert 'src="data:image/svg+xml' in page
+    markdown = (folder / "out" / "report.md").read_text()
+    assert re.search(r"J / output token", markdown)
+    assert "No reference answers: accuracy is not applicable" in markdown
+    assert "one at a time" in markdown
+    assert "with 4 attempts in flight" in markdown
+    table = costbench(folder, "report").stdout
+    assert "output token" in table
+    assert "accuracy\n" not in table
+    assert (
+        "Cost per output token and tokens per second" in (folder / "out" / "loads.svg").read_text()
+    )
+    assert not (folder / "out" / "pareto.svg").exists()
+    with (folder / "out" / "table.csv").open() as rows:
+        assert len(list(csv.DictReader(rows))) == len(report["cells"])
+
+
+def test_beside_graded_cells_only_those_have_a_frontier(tmp_path: Path) -> None:
+    report = ran(tmp_path, SUITE + EMBEDDED, "words", "shapes/*/*/decode/c4")
+    assert report["cells"][-1]["accuracy"]["value"] is not None
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "Accuracy against cost per attempt" in page
+    charts = re.findall(r'class="chart scripted" data-part="(\d)"', page)
+    assert charts == ["1"]  # the second place: a load comes before it
