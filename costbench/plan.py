@@ -142,7 +142,7 @@ def _cells(suite: Suite, group: Group, choice: _Choice) -> list[Cell]:
                 continue
             if use.name not in loaded:
                 loaded[use.name] = choice.problems(use)
-            problems, size = loaded[use.name]
+            problems, size = _share(loaded[use.name], load, group.load.problems_per_slot)
             cells.append(
                 Cell(
                     id=cell_id,
@@ -166,6 +166,17 @@ def _cells(suite: Suite, group: Group, choice: _Choice) -> list[Cell]:
 def _loads(load: Load) -> list[int | OpenLoop]:
     rates = (OpenLoop(r, load.burstiness, load.max_concurrency) for r in load.request_rate)
     return [*load.concurrency, *rates]
+
+
+def _share(
+    found: tuple[Problems, int | None], load: int | OpenLoop, per_slot: int | None
+) -> tuple[Problems, int | None]:
+    """The first problems, as many as a closed loop of this width takes; or how many."""
+    if per_slot is None or not isinstance(load, int):
+        return found
+    problems, size = found
+    most = per_slot * load
+    return problems[:most], None if size is None else min(size, most)
 
 
 def _most_in_flight(load: int | OpenLoop, problems: int) -> int:

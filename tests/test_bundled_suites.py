@@ -122,3 +122,31 @@ def test_a_named_set_says_its_own_keys_in_a_suite(tmp_path: Path) -> None:
     assert (named.grader.kind, own.grader.kind) == ("exact", "choice")
     assert named.dataset.model_dump()["levels"] == (4, 5)
     assert own.dataset.model_dump()["path"] == tmp_path / "mine.csv"
+
+
+@pytest.mark.usefixtures("offline")
+def test_a_gpu_without_the_hub_has_a_suite_that_downloads_nothing() -> None:
+    suite = read("gpu-offline")
+    plan = make_plan(suite, LARGE)
+    per_model = 2 * 3 * 4 * (1 + 8 + 32 + 128)
+    counted = {
+        group.name: sum(c.attempts for c in plan.cells_of(group.name)) for group in suite.groups
+    }
+    embedded = 3 * 256 * (3 + 4)
+    assert counted == {
+        "embedded": embedded,
+        "1.5b": per_model,
+        "7b": per_model,
+        "1.5b-vllm": 0,
+        "7b-vllm": 0,
+    }
+    for group in suite.groups:
+        assert group.requires.gpu == "cuda"
+        assert not group.requires.hub
+        assert group.expect.download_gb == 0
+        assert all(model.path.startswith(("embedded:", "random:")) for model in group.models)
+    loads = {(c.dataset_name, c.concurrency): c for c in plan.cells_of("7b")}
+    assert len(loads["prefill", 1].problems) == 4
+    assert loads["prefill", 128].problems[:4] == loads["prefill", 1].problems
+    on_vllm = [skipped.reason for skipped in plan.skipped]
+    assert all("the package vllm is not installed" in reason for reason in on_vllm)

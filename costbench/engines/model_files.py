@@ -6,37 +6,33 @@ from pathlib import Path
 
 from costbench.errors import EngineError
 
-_EMBEDDED = Path(__file__).parent.parent / "embedded"
-_SHAPES = Path(__file__).parent.parent / "shapes"
+_PACKAGE = Path(__file__).parent.parent
+_SHIPPED = {"embedded": _PACKAGE / "embedded", "random": _PACKAGE / "shapes"}
+_NOUNS = {"embedded": "embedded model", "random": "shape of a model"}
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _WEIGHTS_AND_TOKENIZER = ("*.safetensors", "*.json", "*.jinja")
 
 
 def resolve_model(path: str) -> Path | str:
     """A folder, or a hub id as it is; raises EngineError for a folder that is not there."""
-    if path.startswith("embedded:"):
-        return _shipped(path.removeprefix("embedded:"), _EMBEDDED, "embedded model")
-    shape = path.removeprefix("random:")
-    local = _folder(shape)
+    prefix, _, name = path.partition(":")
+    shipped = _SHIPPED.get(prefix)
+    if shipped is not None and (shipped / (name or "?") / "config.json").is_file():
+        return shipped / name
+    local = _folder(path.removeprefix("random:"))
     if local is not None:
         if not (local / "config.json").is_file():
             raise EngineError(f"model path {path}: the folder has no config.json")
         return local
-    if shape != path:
-        return _shipped(shape, _SHAPES, "shape of a model")
+    if shipped is not None:
+        known = ", ".join(sorted(p.parent.name for p in shipped.glob("*/config.json")))
+        raise EngineError(f"no {_NOUNS[prefix]} is called {path!r} (there is: {known or 'none'})")
     if _HUB_ID.fullmatch(path) and not path.startswith("."):
         return path
     raise EngineError(
         f"model path {path}: no such folder; a path is a folder, a hub id like "
         "org/name, embedded:NAME, or random:NAME"
     )
-
-
-def _shipped(name: str, home: Path, noun: str) -> Path:
-    if name and (home / name / "config.json").is_file():
-        return home / name
-    known = ", ".join(sorted(p.parent.name for p in home.glob("*/config.json")))
-    raise EngineError(f"no {noun} is called {name!r} (there is: {known or 'none'})")
 
 
 def _folder(path: str) -> Path | None:

@@ -129,10 +129,11 @@ def build_report(run: RunRecord, name: str, pricing: Pricing, view: View = View(
 
 
 def _comparable(run: RunRecord) -> list[list[CellRecord]]:
-    """Cells that may be compared: one group, one dataset."""
-    found: dict[tuple[str, str], list[CellRecord]] = defaultdict(list)
+    """Cells that may be compared: one group, one dataset, and the same problems of it."""
+    found: dict[tuple[str, ...], list[CellRecord]] = defaultdict(list)
     for record in run.cells:
-        found[record.spec["group"], record.spec["dataset"]].append(record)
+        place = (record.spec[key] for key in ("group", "dataset", "dataset_sha256"))
+        found[tuple(place)].append(record)
     return list(found.values())
 
 

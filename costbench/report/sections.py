@@ -48,7 +48,9 @@ class Section:
         parts = [self.place]
         if len(self.models) == 1:
             parts.append(clean(first.model))
-        parts.append(f"{first.problems} problems x {first.samples} samples")
+        counts = sorted({cell.problems for cell in self.cells})
+        problems = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else str(first.problems)
+        parts.append(f"{problems} problems x {first.samples} samples")
         return " · ".join(parts)
 
     def policy(self, cell: CellReport) -> str:

@@ -12,18 +12,18 @@ from tests.commands import costbench
 
 SUITE = """\
 name: load
-sampling: {temperature: 1.0, top_p: 1.0, samples_per_problem: 2, seed: 0}
+sampling: {temperature: 1.0, top_p: 1.0, samples_per_problem: 1, seed: 0}
 prices: prices.yaml
 meters: [codecarbon]
 groups:
   - name: shapes
     engine: {kind: transformers, device: cpu, dtype: float32}
     datasets:
-      - {kind: random_tokens, name: decode, problems: 8, input_tokens: 16, output_tokens: [24, 40]}
-      - {kind: random_tokens, name: prefill, problems: 8, input_tokens: 256, output_tokens: 2}
+      - {kind: random_tokens, name: decode, problems: 4, input_tokens: 16, output_tokens: [8, 16]}
+      - {kind: random_tokens, name: prefill, problems: 4, input_tokens: 256, output_tokens: 2}
     models: [{name: tiny, path: "random:tiny", role: baseline}]
-    policies: [{kind: fixed_length, max_tokens: 40}]
-    load: {concurrency: [1, 4]}
+    policies: [{kind: fixed_length, max_tokens: 16}]
+    load: {concurrency: [1, 4], problems_per_slot: 2}
 """
 EMBEDDED = """\
   - name: words
@@ -78,9 +78,11 @@ def test_accuracy_is_not_applicable_and_tokens_have_costs(
 
 def test_lengths_are_those_of_the_dataset_at_every_load(load: tuple[Path, dict[str, Any]]) -> None:
     of = {(c["dataset"], c["load"]["concurrency"]): c for c in load[1]["cells"]}
-    assert len(of) == 4
-    assert of["decode", 1]["output_tokens"]["value"] == of["decode", 4]["output_tokens"]["value"]
-    assert 24 <= of["decode", 1]["output_tokens"]["value"] <= 40
+    assert {load: cell["problems"] for load, cell in of.items()} == {
+        ("decode", 1): 2, ("decode", 4): 4, ("prefill", 1): 2, ("prefill", 4): 4,
+    }  # fmt: skip
+    assert of["decode", 1]["dataset_sha256"] != of["decode", 4]["dataset_sha256"]
+    assert 8 <= of["decode", 1]["output_tokens"]["value"] <= 16
     assert of["prefill", 4]["input_tokens"]["value"] == 256
     assert of["prefill", 4]["output_tokens"]["value"] == 2
 
@@ -98,6 +100,7 @@ def test_every_form_speaks_of_tokens_and_none_of_correct_answers(
     assert re.search(r"J / output token", markdown)
     assert "No reference answers: accuracy is not applicable" in markdown
     assert "one at a time" in markdown
+    assert "2 to 4 problems x 1 samples" in markdown
     assert "with 4 attempts in flight" in markdown
     table = costbench(folder, "report").stdout
     assert "output token" in table
