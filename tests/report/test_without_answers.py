@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from report.example import example_report
 
+from costbench.report.contract import Report
+from costbench.report.web.page import render_html
 from tests.commands import costbench
 
 SUITE = """\
@@ -25,13 +28,6 @@ groups:
     policies: [{kind: fixed_length, max_tokens: 16}]
     load: {concurrency: [1, 4], problems_per_slot: 2}
 """
-EMBEDDED = """\
-  - name: words
-    engine: {kind: transformers, device: cpu}
-    datasets: [{kind: arithmetic, problems: 4, levels: [1, 1]}]
-    models: [{name: abacus-base, path: "embedded:abacus-base", role: baseline}]
-    policies: [{kind: unconstrained, max_tokens: 160}]
-"""
 PRICES = """\
 date: 2026-11-20
 machines:
@@ -39,12 +35,10 @@ machines:
 """
 
 
-def ran(folder: Path, suite: str, *only: str) -> dict[str, Any]:
+def ran(folder: Path, suite: str) -> dict[str, Any]:
     (folder / "prices.yaml").write_text(PRICES)
     (folder / "load.yaml").write_text(suite)
-    done = costbench(
-        folder, "run", "load.yaml", *(part for each in only for part in ("--only", each))
-    )
+    done = costbench(folder, "run", "load.yaml")
     assert done.returncode == 0, done.stderr
     done = costbench(folder, "report", "--pareto", "--out", "out", "--format", "json")
     assert done.returncode == 0, done.stderr
@@ -113,10 +107,14 @@ def test_every_form_speaks_of_tokens_and_none_of_correct_answers(
         assert len(list(csv.DictReader(rows))) == len(report["cells"])
 
 
-def test_beside_graded_cells_only_those_have_a_frontier(tmp_path: Path) -> None:
-    report = ran(tmp_path, SUITE + EMBEDDED, "words", "shapes/*/*/decode/c4")
-    assert report["cells"][-1]["accuracy"]["value"] is not None
-    page = (tmp_path / "out" / "report.html").read_text()
+def test_beside_graded_cells_only_those_have_a_frontier(
+    load: tuple[Path, dict[str, Any]],
+) -> None:
+    graded = example_report()
+    loads = Report.model_validate(load[1]).cells
+    page = render_html(graded.model_copy(update={"cells": (*loads, *graded.cells)}), [], "usd")
     assert "Accuracy against cost per attempt" in page
     charts = re.findall(r'class="chart scripted" data-part="(\d)"', page)
-    assert charts == ["1"]  # the second place: a load comes before it
+    assert charts == ["2"]  # the third place: two loads come before it
+    assert "/ output token" in page
+    assert "/ correct" in page
