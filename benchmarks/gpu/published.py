@@ -59,7 +59,7 @@ FIGURES: tuple[Published, ...] = (
 
 
 def ecologits_joules_per_token(billions: float, at_once: int) -> float:
-    """EcoLogits' curve: 1.1665e-6 e^(-0.0112 B) P + 4.053e-5 Wh per token, P in billions of active parameters."""
+    """EcoLogits' curve: 1.1665e-6 e^(-0.0112 B) P + 4.053e-5 Wh, P in billions of active parameters."""
     return _JOULES_PER_WH * (1.1665e-6 * math.exp(-0.0112 * at_once) * billions + 4.053e-5)
 
 
@@ -99,7 +99,8 @@ def _ours(cell: Mapping[str, Any], size: float) -> str:
     told = f"{cell['energy']['provenance']}, {cell['energy']['quality']}"
     modelled = f"EcoLogits' curve: {ecologits_joules_per_token(size, at_once):.2g}, modelled"
     name = f"**{cell['model']}**, {cell['group']}, {cell['dataset']}"
-    return f"| {name} | {at_once} | {value} | {'n/a' if rate is None else f'{rate:,.0f}'} | {told}. {modelled} |"
+    speed = "n/a" if rate is None else f"{rate:,.0f}"
+    return f"| {name} | {at_once} | {value} | {speed} | {told}. {modelled} |"
 
 
 def main() -> None:
