@@ -8,13 +8,14 @@ import yaml
 
 from costbench.datasets.arithmetic import Arithmetic
 from costbench.policies.unconstrained import Unconstrained
-from costbench.types import Model
+from costbench.types import GPU_SCOPE, Model
 from costbench.units import kwh_from_joules
 from trainers.checkpoint import Ledger
 from trainers.judging import SAMPLING, accuracy, judge
+from trainers.made import again
 from trainers.scratch import SupervisedRecipe
 
-_PROBLEMS, _SEED, _MAX_TOKENS = 600, 1, 512
+_PROBLEMS, _SEED = 600, 1
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ def write_card(recipe: SupervisedRecipe, ledger: Ledger, folder: Path) -> Path:
 async def _measure(folder: Path, recipe: SupervisedRecipe) -> list[LevelResult]:
     problems = list(Arithmetic(problems=_PROBLEMS, seed=_SEED, levels=recipe.data.levels).load())
     model = Model(name=recipe.name, path=str(folder))
-    judged = await judge(model, Unconstrained(max_tokens=_MAX_TOKENS), problems)
+    judged = await judge(model, Unconstrained(max_tokens=max_response_tokens(recipe)), problems)
     return [
         LevelResult(
             level=level,
@@ -48,6 +49,11 @@ async def _measure(folder: Path, recipe: SupervisedRecipe) -> list[LevelResult]:
         )
         for level, results in judged.items()
     ]
+
+
+def max_response_tokens(recipe: SupervisedRecipe) -> int:
+    """Half of the context: more than a trace takes, and the prompt still fits."""
+    return recipe.model.context // 2
 
 
 def _parameters(folder: Path) -> int:
@@ -70,6 +76,7 @@ def _card(
         f"| {r.level} | {r.problems} | {r.accuracy:.3f} | {r.output_tokens:.0f} |" for r in results
     )
     share = sum(r.accuracy * r.problems for r in results) / sum(r.problems for r in results)
+    low, high = recipe.data.levels
     shown = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, width=100)
     return f"""\
 ---
@@ -80,14 +87,14 @@ tags: [reasoning, arithmetic, demonstration]
 # {recipe.name}
 
 A **demonstration model of {parameters / 1e6:.2f} million parameters** that reasons aloud about chains of
-one to six additions, subtractions and small multiplications. It ships with costbench so that the harness
-can be tried on a real transformer without a network or a GPU. **It is not evidence about large models**:
+{low} to {high} additions, subtractions and small multiplications. It is made for costbench, so that
+the harness can be tried on a real transformer without a network. **It is not evidence about large models**:
 its tokens, latencies and costs are real, but nothing about them carries over.
 
 ## What it does
 
 On {sum(r.problems for r in results)} held-back problems (temperature {SAMPLING.temperature}, top-p \
-{SAMPLING.top_p}, at most {_MAX_TOKENS} tokens, one sample each): **accuracy {share:.3f}**.
+{SAMPLING.top_p}, at most {max_response_tokens(recipe)} tokens, one sample each): **accuracy {share:.3f}**.
 
 | steps | problems | accuracy | output tokens (mean) |
 |---|---|---|---|
@@ -108,7 +115,7 @@ Mistakes are planted in some traces and corrected there, without loss on the wro
 ```yaml
 {shown}```
 
-Make it again: `costbench train trainers/recipes/{recipe.name}.yaml`. The data are the same to the letter;
+Make it again: {again(recipe)}. The data are the same to the letter;
 weights differ in the last digits between machines.
 """
 
@@ -116,7 +123,8 @@ weights differ in the last digits between machines.
 def _energy(ledger: Ledger) -> str:
     if ledger.joules is None:
         return "energy not known (no meter covered all of it)"
+    scope = "of the GPU alone" if ledger.energy_scope == GPU_SCOPE else "of the whole machine"
     return (
         f"{kwh_from_joules(ledger.joules):.4f} kWh ({ledger.energy_provenance}: {ledger.energy_method}; "
-        "of the whole machine, other work on it included)"
+        f"{scope}, other work on it included)"
     )

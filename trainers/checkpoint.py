@@ -35,7 +35,8 @@ class Checkpoint:
 
     def __init__(self, folder: Path, recipe: SupervisedRecipe) -> None:
         self._folder = folder
-        self._identity = hashlib.sha256(recipe.model_dump_json().encode()).hexdigest()
+        said = recipe.model_dump_json(exclude={"compute"})  # it may go on on another machine
+        self._identity = hashlib.sha256(said.encode()).hexdigest()
 
     def load(self, model: torch.nn.Module, optimizers: list[torch.optim.Optimizer]) -> Ledger:
         """Restore the newest state; a fresh ledger where there is none."""

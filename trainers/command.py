@@ -30,10 +30,11 @@ def train_recipe(recipe_path: Path, options: TrainOptions = TrainOptions()) -> N
     recipe = load_recipe(_find(recipe_path), options.changes)
     if isinstance(recipe, SupervisedRecipe):
         if options.dry_run:
-            raise TrainError(
-                f"{recipe.name}: trains from nothing; there is nothing to try without it"
-            )
-        _train_supervised(recipe, options)
+            from trainers.rehearsal import rehearse_supervised
+
+            rehearse_supervised(recipe)
+        else:
+            _train_supervised(recipe, options)
         return
     _need_trl()
     _quiet_libraries()

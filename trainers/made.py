@@ -10,7 +10,7 @@ from costbench.policies.asking import BudgetMode
 from costbench.policies.prompt_budget import PromptBudget
 from costbench.policies.unconstrained import Unconstrained
 from costbench.types import Thinking
-from trainers.recipe import Recipe, TuningRecipe
+from trainers.recipe import Recipe, TuningRecipe, bundled_recipes, load_recipe
 from trainers.scratch import SupervisedRecipe
 from trainers.trl_config import process_count
 from trainers.tuning import ReinforcementRecipe
@@ -47,18 +47,26 @@ class Made:
 
 
 def recipe_sha256(recipe: Recipe) -> str:
-    """Of all that a recipe says but how often it is stored and shown."""
+    """Of all that a recipe says but where it is computed, and how often it is stored and shown."""
     said = recipe.model_dump(mode="json", exclude=_NOT_IDENTITY)
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 _NOT_IDENTITY = {
+    "compute",
     "checkpoint_every_steps",
     "keep_checkpoints",
     "print_every_steps",
     "log_to",
     "needs",
 }
+
+
+def again(recipe: Recipe) -> str:
+    """The command that makes it again: by name only where the bundled recipe of that name is this one."""
+    bundled = bundled_recipes().get(recipe.name)
+    known = bundled is not None and recipe_sha256(load_recipe(bundled)) == recipe_sha256(recipe)
+    return f"`costbench train {recipe.name}`" if known else "`costbench train` with this recipe"
 
 
 def made_by(recipe: Recipe) -> Made:

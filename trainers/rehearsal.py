@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from trainers.recipe import TuningRecipe
+from trainers.scratch import SupervisedRecipe
 from trainers.telling import Telling, tell
 from trainers.train import train
 from trainers.tuning import DpoRecipe, ReinforcementRecipe, SftRecipe
@@ -24,6 +25,23 @@ def rehearse(recipe: TuningRecipe) -> None:
     telling.end()
     if trained is not None:
         tell(f"dry run: {recipe.name} passed: {trained.ledger.step} steps, nothing kept")
+
+
+def rehearse_supervised(recipe: SupervisedRecipe) -> None:
+    """The same for a recipe that downloads nothing: its own model on its own data, few rows, then export."""
+    from trainers.supervised import Progress, train_supervised
+
+    plan = recipe.optimization.model_copy(update={"steps": _STEPS, "batch_size": _ROWS})
+    compute = recipe.compute.model_copy(update={"workers": min(recipe.compute.workers, 1)})
+    small = recipe.model_copy(update={"optimization": plan, "compute": compute})
+    tell(f"dry run: {_STEPS} steps of {_ROWS} rows, the model of its own size")
+
+    def show(progress: Progress) -> None:
+        tell(f"step {progress.step}/{progress.steps}  loss {progress.loss:.4f}")
+
+    with tempfile.TemporaryDirectory(prefix="costbench-rehearsal-") as folder:
+        ledger = train_supervised(small, Path(folder) / recipe.name, show, report_every_steps=1)
+    tell(f"dry run: {recipe.name} passed: {ledger.step} steps, nothing kept")
 
 
 def stand_in(recipe: TuningRecipe) -> tuple[TuningRecipe, list[str]]:

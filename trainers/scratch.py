@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from costbench.datasets.arithmetic import MAX_LEVEL
+from costbench.datasets.arithmetic import DEFAULT_LEVELS, MAX_LEVEL
 from costbench.types import Count, Frozen, Name
 from trainers.traces import Style
 
@@ -26,7 +26,7 @@ class ArithmeticTraces(Frozen):
     """Endless written-out reasoning on arithmetic chains that are not held back."""
 
     kind: Literal["arithmetic_traces"] = "arithmetic_traces"
-    levels: tuple[Count, Annotated[int, Field(le=MAX_LEVEL)]] = (1, MAX_LEVEL)
+    levels: tuple[Count, Annotated[int, Field(le=MAX_LEVEL)]] = DEFAULT_LEVELS
     styles: dict[Style, Rate]
     """Weight of each style of trace."""
     budget_prompts: Rate = 0.2
@@ -69,6 +69,20 @@ class Optimization(Frozen):
     gradient_clip: Annotated[float, Field(gt=0)] = 1.0
 
 
+class Compute(Frozen):
+    """Where a training is computed and how fast: no part of what the recipe is, it may go on elsewhere."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """`auto` is a CUDA GPU where there is one."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Of the products in the model; weights and the optimizers' state are float32 either way."""
+    compile: bool = False
+    """By torch.compile: the first steps take a minute or more."""
+    workers: Annotated[int, Field(ge=0, le=64)] = 0
+    """Processes that write traces ahead, at most one per core; without any, batches (the same ones) are
+    written between two steps."""
+
+
 class SupervisedRecipe(Frozen):
     """Plain supervised training of a small model on written-out reasoning."""
 
@@ -80,4 +94,5 @@ class SupervisedRecipe(Frozen):
     model: Shape = Shape()
     data: ArithmeticTraces
     optimization: Optimization
+    compute: Compute = Compute()
     checkpoint_every_steps: Count = 250

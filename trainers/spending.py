@@ -22,11 +22,15 @@ def visible_gpus() -> tuple[str, ...]:
 
 
 class Spending:
-    """Meters this process from entry to exit and books what was used into a ledger."""
+    """Meters this process from entry to exit and books what was used into a ledger.
 
-    def __init__(self, ledger: Ledger) -> None:
+    `gpus` are the UUIDs of those at work (none: the machine's other meters); without it all that are visible.
+    """
+
+    def __init__(self, ledger: Ledger, gpus: tuple[str, ...] | None = None) -> None:
         self.ledger = ledger
-        self._sampler = Sampler(meters_for("auto", gpu=torch.cuda.is_available()))
+        self._gpus = gpus
+        self._sampler = Sampler(meters_for("auto", gpu=bool(self._at_work())))
         self._readings: list[Reading] = []
         self._stack = ExitStack()
         self._booked_until_s = 0.0
@@ -70,9 +74,12 @@ class Spending:
         self._readings = [r for r in self._readings if r.t_s > start_s]
         return joules
 
+    def _at_work(self) -> tuple[str, ...]:
+        return visible_gpus() if self._gpus is None else self._gpus
+
     def _domains(self, facts: MeterFacts) -> tuple[str, ...]:
-        """With GPUs those that this job may use: neighbors are somebody else's, a CPU no stand-in for one."""
-        if not torch.cuda.is_available():
+        """With GPUs those at work: neighbors are somebody else's, a CPU no stand-in for one."""
+        mine = {f"gpu:{uuid}" for uuid in self._at_work()}
+        if not mine:
             return facts.headline
-        mine = {f"gpu:{uuid}" for uuid in visible_gpus()}
         return tuple(domain for domain in facts.headline if domain in mine)

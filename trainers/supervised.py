@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ from transformers import GenerationConfig, PreTrainedTokenizerFast, Qwen3Config,
 from costbench.allocator import keep_freed_memory
 from costbench.engines.model_files import resolve_model
 from costbench.errors import TrainError, first_line
+from trainers.batches import Batch, batches
 from trainers.checkpoint import Checkpoint, Ledger
-from trainers.documents import Batch, batches, tokenizer_for
+from trainers.computing import Computer
+from trainers.documents import tokenizer_for
 from trainers.interrupts import interrupts_held
 from trainers.scratch import Optimization, Shape, SupervisedRecipe
 from trainers.spending import Spending
@@ -50,17 +53,19 @@ def train_supervised(
     keep_freed_memory()
     torch.manual_seed(recipe.seed)
     tokenizer, model = _begin(recipe)
+    computer = Computer(model, recipe.compute)
     optimizers = build_optimizers(model, recipe.optimization)
     checkpoint = Checkpoint(folder / "checkpoint", recipe)
     ledger = checkpoint.load(model, optimizers)
-    with Spending(ledger) as spending:
-        steps = _Steps(recipe, model, optimizers, tokenizer, spending)
+    with Spending(ledger, computer.gpus) as spending:
+        learner = _Learner(computer, model, optimizers, recipe.optimization)
+        steps = _Steps(recipe, learner, tokenizer, spending, checkpoint)
         try:
-            steps.run(checkpoint, report, report_every_steps)
+            steps.run(report, report_every_steps)
         except KeyboardInterrupt:
-            checkpoint.save(model, optimizers, spending.settle())
+            steps.save()
             raise
-        checkpoint.save(model, optimizers, spending.settle())
+        steps.save()
     export(model, tokenizer, folder)
     return spending.ledger
 
@@ -78,80 +83,121 @@ def _begin(recipe: SupervisedRecipe) -> tuple[PreTrainedTokenizerFast, Qwen3ForC
         raise TrainError(f"base {recipe.base}: cannot be loaded: {first_line(error)}") from error
 
 
+@dataclass(frozen=True)
+class _Learner:
+    """A model and what moves its weights."""
+
+    computer: Computer
+    model: Qwen3ForCausalLM
+    optimizers: list[torch.optim.Optimizer]
+    plan: Optimization
+
+    def step(self, batch: Batch, number: int) -> torch.Tensor:
+        """Move the weights once; the loss stays where it was computed, so that nobody waits for it."""
+        scale = learning_rate_scale(number, self.plan)
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = group["initial_lr"] * scale
+            optimizer.zero_grad()
+        loss = self.computer.loss(batch)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.plan.gradient_clip)
+        for optimizer in self.optimizers:
+            optimizer.step()
+        return loss.detach()
+
+
 class _Steps:
     """The training loop and what it carries along."""
 
     def __init__(
         self,
         recipe: SupervisedRecipe,
-        model: Qwen3ForCausalLM,
-        optimizers: list[torch.optim.Optimizer],
+        learner: _Learner,
         tokenizer: PreTrainedTokenizerFast,
         spending: Spending,
+        checkpoint: Checkpoint,
     ) -> None:
         self._recipe = recipe
-        self._model = model
-        self._optimizers = optimizers
+        self._learner = learner
         self._tokenizer = tokenizer
         self._spending = spending
+        self._checkpoint = checkpoint
         self._loss = math.nan
+        self._unread: list[torch.Tensor] = []
 
-    def run(
-        self, checkpoint: Checkpoint, report: Callable[[Progress], None], report_every_steps: int
-    ) -> None:
+    def run(self, report: Callable[[Progress], None], report_every_steps: int) -> None:
         """All steps from where the ledger stands to the last; raises KeyboardInterrupt only between two."""
-        plan, ledger = self._recipe.optimization, self._spending.ledger
-        rows = batches(
-            self._recipe.data,
+        recipe, ledger = self._recipe, self._spending.ledger
+        endless = batches(
+            recipe.data,
             self._tokenizer,
-            seed=self._recipe.seed,
-            batch_size=plan.batch_size,
+            seed=recipe.seed,
+            batch_size=recipe.optimization.batch_size,
             first_step=ledger.step,
+            workers=recipe.compute.workers,
         )
-        began, first, first_tokens = time.monotonic(), ledger.step, ledger.tokens
-        with interrupts_held() as interrupted:
-            while ledger.step < plan.steps:
+        pace = _Pace(ledger, recipe.optimization.steps)
+        with closing(endless) as rows, interrupts_held() as interrupted:
+            while ledger.step < recipe.optimization.steps:
                 self._step(next(rows))
-                if ledger.step % self._recipe.checkpoint_every_steps == 0:
-                    checkpoint.save(self._model, self._optimizers, self._spending.settle())
+                if ledger.step % recipe.checkpoint_every_steps == 0:
+                    self.save()
                 if ledger.step % report_every_steps == 0:
-                    spent_s = time.monotonic() - began
-                    report(
-                        Progress(
-                            step=ledger.step,
-                            steps=plan.steps,
-                            loss=self._loss,
-                            tokens_per_second=(ledger.tokens - first_tokens) / spent_s,
-                            remaining_s=spent_s
-                            / (ledger.step - first)
-                            * (plan.steps - ledger.step),
-                        )
-                    )
+                    report(pace.progress(self._read()))
                 if interrupted.is_set():
                     raise KeyboardInterrupt
 
-    def _step(self, batch: Batch) -> None:
-        ledger, plan = self._spending.ledger, self._recipe.optimization
-        scale = learning_rate_scale(ledger.step, plan)
-        for optimizer in self._optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = group["initial_lr"] * scale
-            optimizer.zero_grad()
-        loss = next_token_loss(self._model, batch)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self._model.parameters(), plan.gradient_clip)
-        for optimizer in self._optimizers:
-            optimizer.step()
-        value = loss.item()
-        if not math.isfinite(value):
-            raise FloatingPointError(f"the loss became {value} at step {ledger.step}")
-        self._loss = (
-            value
-            if math.isnan(self._loss)
-            else _LOSS_MEMORY * self._loss + (1 - _LOSS_MEMORY) * value
+    def save(self) -> None:
+        """Store where the training stands; raises FloatingPointError instead where it has blown up."""
+        self._read()
+        self._checkpoint.save(
+            self._learner.model, self._learner.optimizers, self._spending.settle()
         )
+
+    def _step(self, batch: Batch) -> None:
+        ledger = self._spending.ledger
+        self._unread.append(self._learner.step(batch, ledger.step))
         ledger.step += 1
         ledger.tokens += int((batch.ids != self._tokenizer.pad_token_id).sum())
+
+    def _read(self) -> float:
+        """The mean loss of late, once the device has caught up; raises FloatingPointError."""
+        values = torch.stack(self._unread).tolist() if self._unread else []
+        self._unread.clear()
+        for step, value in enumerate(values, start=self._spending.ledger.step - len(values)):
+            if not math.isfinite(value):
+                raise FloatingPointError(f"the loss became {value} at step {step}")
+            self._loss = (
+                value
+                if math.isnan(self._loss)
+                else _LOSS_MEMORY * self._loss + (1 - _LOSS_MEMORY) * value
+            )
+        return self._loss
+
+
+class _Pace:
+    """How fast a training goes since this part of it began."""
+
+    def __init__(self, ledger: Ledger, steps: int) -> None:
+        self._ledger = ledger
+        self._steps = steps
+        self._began_s, self._first, self._first_tokens = (
+            time.monotonic(),
+            ledger.step,
+            ledger.tokens,
+        )
+
+    def progress(self, loss: float) -> Progress:
+        """Where it stands now."""
+        ledger, spent_s = self._ledger, time.monotonic() - self._began_s
+        return Progress(
+            step=ledger.step,
+            steps=self._steps,
+            loss=loss,
+            tokens_per_second=(ledger.tokens - self._first_tokens) / spent_s,
+            remaining_s=spent_s / (ledger.step - self._first) * (self._steps - ledger.step),
+        )
 
 
 def build_model(shape: Shape, tokenizer: PreTrainedTokenizerFast) -> Qwen3ForCausalLM:
@@ -194,17 +240,6 @@ def learning_rate_scale(step: int, plan: Optimization) -> float:
     rising = (step + 1) / plan.warmup_steps
     falling = (plan.steps - step) / max(1, plan.steps - plan.warmup_steps)
     return min(1.0, rising, falling)
-
-
-def next_token_loss(model: Qwen3ForCausalLM, batch: Batch) -> torch.Tensor:
-    """Weighted mean cross entropy over the tokens that count."""
-    states = model.model(input_ids=batch.ids, use_cache=False).last_hidden_state[:, :-1]
-    weights = batch.weights[:, 1:]
-    counted = weights > 0
-    losses = torch.nn.functional.cross_entropy(
-        model.lm_head(states[counted]), batch.ids[:, 1:][counted], reduction="none"
-    )
-    return (losses * weights[counted]).sum() / weights.sum()
 
 
 def export(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:

@@ -18,8 +18,7 @@ from costbench.types import Model
 from costbench.units import kwh_from_joules
 from trainers.curves import write_curves
 from trainers.judging import accuracy, judge
-from trainers.made import Made, recipe_sha256
-from trainers.recipe import bundled_recipes, load_recipe
+from trainers.made import Made, again
 from trainers.trained import Trained
 from trainers.trl_config import process_count
 
@@ -220,9 +219,4 @@ def _energy(facts: TrainingFacts) -> str:
 def _recipe(made: Made) -> str:
     said = made.recipe.model_dump(mode="json", exclude_defaults=True)
     shown = yaml.safe_dump(said, sort_keys=False, width=100)
-    bundled = bundled_recipes().get(made.recipe.name)
-    known = bundled is not None and recipe_sha256(load_recipe(bundled)) == made.identity
-    again = (
-        f"`costbench train {made.recipe.name}`" if known else "`costbench train` with this recipe"
-    )
-    return f"```yaml\n{shown}```\n\nMake it again: {again}."
+    return f"```yaml\n{shown}```\n\nMake it again: {again(made.recipe)}."

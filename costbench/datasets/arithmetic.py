@@ -1,8 +1,9 @@
 """Chains of small arithmetic steps, generated from a seed: the problems the embedded models reason about.
 
-A chain starts with a number and applies 1 to 6 additions, subtractions and small multiplications, each
-result between 0 and 99. A hash of the question decides whether a chain is held back (one in ten): this
-dataset yields held-back chains unless told otherwise; the bundled recipes train on the others only.
+A chain starts with a number and applies additions, subtractions and small multiplications, each result
+between 0 and 99: 1 to 6 of them unless asked for up to 12 (the models that ship have learned 6). A hash of
+the question decides whether a chain is held back (one in ten): this dataset yields held-back chains unless
+told otherwise; the bundled recipes train on the others only.
 """
 
 import hashlib
@@ -16,7 +17,8 @@ from pydantic import Field, model_validator
 from costbench.errors import SuiteError
 from costbench.types import Component, Problem
 
-MAX_LEVEL = 6
+DEFAULT_LEVELS = (1, 6)
+MAX_LEVEL = 12
 INSTRUCTION = "Reason step by step and put the final answer in \\boxed{}."
 """What the bundled recipes put under each question."""
 
@@ -126,7 +128,7 @@ class Arithmetic(Component):
     kind: Literal["arithmetic"] = "arithmetic"
     problems: Annotated[int, Field(ge=1, le=100_000)] = 256
     seed: int = 0
-    levels: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(le=MAX_LEVEL)]] = (1, MAX_LEVEL)
+    levels: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(le=MAX_LEVEL)]] = DEFAULT_LEVELS
     split: Literal["test", "train"] = "test"
     """Held-back chains, or those that the bundled recipes learn from."""
 

@@ -1,5 +1,6 @@
 """Chains of arithmetic: read again from their own words by other code than the one that wrote them."""
 
+import hashlib
 import random
 import re
 from itertools import islice
@@ -66,6 +67,19 @@ def test_the_problems_of_a_seed_are_these_for_ever() -> None:
     assert first.question == "Start with 27. Subtract 20. What is the result?"
     assert second.id == "arithmetic-6ca4b62e395a"
     assert second.question == "Start with 18. Add 30. Add 26. What is the result?"
+
+
+def test_the_problems_asked_by_default_have_up_to_six_steps_and_are_these_for_ever() -> None:
+    ids = [problem.id for problem in load(problems=256, seed=7)]
+    digest = hashlib.sha256("\n".join(ids).encode()).hexdigest()
+    assert digest == "39e26857a45cdfd90f940f2525008ec4a47b10606ba3f49969b1f43d79c3d17d"
+    assert Arithmetic().levels == (1, 6)
+
+
+def test_levels_go_up_to_twelve_where_they_are_asked_for() -> None:
+    problems = load(problems=24, seed=7, levels=[1, 12])
+    assert [problem.level for problem in problems] == 2 * list(range(1, 13))
+    assert all(chain_of(problem.question).held_back for problem in problems)
 
 
 @settings(max_examples=30, deadline=None)

@@ -16,6 +16,7 @@ VARIANTS = {
     for name, path in bundled_recipes().items()
     if (recipe := load_recipe(path)).kind != "supervised"
 }
+SUPERVISED = sorted(bundled_recipes().keys() - VARIANTS.keys())
 QUICK = {
     *("arora-1.5b", "l1-exact-1.5b", "l1-max-1.5b", "sft-shortest-1.5b", "dpo-1.5b"),
     "abacus-sft-shortest",
@@ -31,13 +32,13 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-def rehearsed(name, monkeypatch, tmp_path):
+def rehearsed(name, monkeypatch, tmp_path, changes=()):
     """What is left of a rehearsal in the current folder and in that for temporary files."""
     for folder in ("here", "temporary"):
         (tmp_path / folder).mkdir()
     monkeypatch.chdir(tmp_path / "here")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
-    train_recipe(bundled_recipes()[name], TrainOptions(dry_run=True))
+    train_recipe(bundled_recipes()[name], TrainOptions(changes=changes, dry_run=True))
     return [path for folder in ("here", "temporary") for path in (tmp_path / folder).iterdir()]
 
 
@@ -67,6 +68,23 @@ def test_a_recipe_can_be_rehearsed_anywhere(name, monkeypatch, tmp_path, capsys)
     else:
         assert "sampling 16/16 problems" in said
         assert "  loss " in said
+
+
+@pytest.mark.parametrize("name", SUPERVISED)
+def test_a_supervised_recipe_is_rehearsed_with_its_own_model_and_data(
+    name, monkeypatch, tmp_path, capsys
+):
+    # As narrow as takes seconds, as deep as it is; this CPU is slow at bfloat16.
+    narrow = ["model.hidden_size=32", "model.intermediate_size=32", "model.heads=1"]
+    assert rehearsed(name, monkeypatch, tmp_path, narrow) == []
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("costbench: ")]
+    assert said[0] == "costbench: dry run: 2 steps of 8 rows, the model of its own size"
+    assert [line.partition("  loss ")[0] for line in said[1:3]] == [
+        "costbench: step 1/2",
+        "costbench: step 2/2",
+    ]
+    assert said[3:] == [f"costbench: dry run: {name} passed: 2 steps, nothing kept"]
+    assert {"abacus-base", "abacus-large", "abacus-lengths"} == set(SUPERVISED)
 
 
 def test_recipes_of_each_kind_are_rehearsed_every_time():

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import signal
 
 import pytest
@@ -15,9 +16,10 @@ from costbench.engines.model_files import resolve_model
 from costbench.errors import EngineError, TrainError
 from costbench.training import read_training
 from trainers.command import TrainOptions, train_recipe
+from trainers.documents import tokenizer_for
 from trainers.recipe import load_recipe
 from trainers.scratch import Optimization
-from trainers.supervised import learning_rate_scale, train_supervised
+from trainers.supervised import build_model, learning_rate_scale, train_supervised
 
 STEPS = 6
 TINY = f"""\
@@ -170,6 +172,66 @@ def test_a_training_that_blows_up_writes_nothing_over_the_last_good_state(recipe
     assert list(tmp_path.iterdir()) == []
 
 
+def with_compute(recipe, **fields):
+    return recipe.model_copy(update={"compute": recipe.compute.model_copy(update=fields)})
+
+
+def test_a_training_goes_on_elsewhere_with_other_workers_and_to_the_same_weights(
+    recipe, trained, tmp_path
+):
+    ahead = with_compute(recipe, device="cpu", workers=1)
+    with pytest.raises(KeyboardInterrupt):
+        train_supervised(ahead, tmp_path, interrupt_at(3, by_signal), report_every_steps=1)
+    if torch.cuda.is_available():
+        return  # the training to compare with was computed there
+    assert train_supervised(recipe, tmp_path, lambda progress: None).tokens == trained[1].tokens
+    assert_same(weights_of(tmp_path), weights_of(trained[0]))
+
+
+def test_in_bfloat16_the_loss_falls_and_an_interrupted_training_ends_alike(recipe, tmp_path):
+    rounded = with_compute(recipe, device="cpu", dtype="bfloat16")
+    told = []
+    train_supervised(rounded, tmp_path / "whole", told.append, report_every_steps=1)
+    assert told[-1].loss < told[0].loss
+    with pytest.raises(KeyboardInterrupt):
+        train_supervised(
+            rounded, tmp_path / "parts", interrupt_at(3, by_exception), report_every_steps=1
+        )
+    train_supervised(rounded, tmp_path / "parts", lambda progress: None)
+    assert_same(weights_of(tmp_path / "parts"), weights_of(tmp_path / "whole"))
+    assert {t.dtype for t in state_of(tmp_path / "whole")[1].values()} == {torch.float32}
+
+
+def test_the_bundled_large_recipe_is_a_larger_sibling_that_learns_longer_chains(request):
+    folder = request.config.rootpath / "trainers" / "recipes"
+    base, large = (load_recipe(folder / f"{name}.yaml") for name in ("abacus-base", "abacus-large"))
+    sizes = [
+        build_model(one.model, tokenizer_for(one.data)).num_parameters() for one in (base, large)
+    ]
+    assert 8 * sizes[0] < sizes[1] < 8_000_000
+    assert (base.data.levels, large.data.levels) == ((1, 6), (1, 12))
+    assert large.data.styles == base.data.styles
+    assert large.compute.dtype == "bfloat16"
+
+
+def test_a_model_from_random_weights_has_a_card_with_each_level_that_it_learned(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr("trainers.card._PROBLEMS", 24)
+    path = write(tmp_path, data__levels=[1, 12], optimization__steps=2)
+    train_recipe(path, TrainOptions(out=tmp_path / "tiny", changes=["compute.device=cpu"]))
+    card = (tmp_path / "tiny" / "README.md").read_text()
+    assert "chains of\n1 to 12 additions" in card
+    assert "at most 256 tokens" in card  # half of the context
+    assert re.findall(r"^\| (\d+) \| 2 \|", card, flags=re.MULTILINE) == [
+        str(n) for n in range(1, 13)
+    ]
+    assert "not evidence about large models" in card
+    assert "Make it again: `costbench train` with this recipe." in card
+    if not torch.cuda.is_available():
+        assert "of the whole machine" in card
+
+
 def test_ctrl_c_works_again_after_a_training(trained):
     assert signal.getsignal(signal.SIGINT) in {signal.default_int_handler, signal.SIG_IGN}
 
@@ -214,7 +276,7 @@ def test_a_recipe_error_names_every_wrong_key(tmp_path):
     path = write(
         tmp_path,
         name="../up",
-        data__levels=[1, 9],
+        data__levels=[1, 13],
         data__budget_tokens=[300, 10],
         data__styles={"plain": 0.0},
         model__layers=0,
@@ -228,7 +290,7 @@ def test_a_recipe_error_names_every_wrong_key(tmp_path):
     for place, key, *_ in problems:
         number = int(place.removeprefix(f"{path}:"))
         last = key.rpartition(".")[2]
-        assert lines[number - 1].strip().startswith(("- 9", last.partition("[")[0]))
+        assert lines[number - 1].strip().startswith(("- 13", last.partition("[")[0]))
     assert [key for _, key, *_ in problems] == [
         "name",
         "model.layers",

@@ -8,7 +8,10 @@ import re
 import pytest
 
 from costbench.datasets.arithmetic import Arithmetic, draw_chain
-from trainers.documents import batches, draw_document, encode, tokenizer_for
+from trainers.batches import batches
+from trainers.card import max_response_tokens
+from trainers.documents import Document, draw_document, encode, tokenizer_for
+from trainers.recipe import bundled_recipes, load_recipe
 from trainers.scratch import ArithmeticTraces
 from trainers.traces import ANSWER_PREFIX, THINK_CLOSE, write_trace
 
@@ -83,6 +86,34 @@ def test_mistakes_are_planted_and_none_of_them_is_the_last_word():
         conclusions = re.findall(r"So the result is (\d+)\.", trace.text)
         assert int(conclusions[-1]) == answer
     assert mended > 50
+
+
+class Wordy(random.Random):
+    """Draws what makes a trace longest: each step mistaken, doubted and mended, all of it done twice more."""
+
+    def random(self):
+        return 0.0
+
+    def choices(self, population, weights):
+        del weights
+        return [population[-1]]
+
+
+@pytest.mark.parametrize("name", ["abacus-base", "abacus-large"])
+def test_the_longest_trace_of_a_bundled_recipe_fits_its_context_and_what_its_card_lets_it_write(
+    name,
+):
+    recipe = load_recipe(bundled_recipes()[name])
+    tokenizer, rng, level = tokenizer_for(recipe.data), random.Random(0), recipe.data.levels[1]
+    longest, whole = 0, 0
+    for _ in range(200):
+        chain = draw_chain(rng, level)
+        trace = write_trace(chain, {"verbose": 1.0}, Wordy(0))
+        ids, _ = encode(Document(chain.prompt, trace), tokenizer, 4.0)
+        longest = max(longest, len(tokenizer(trace.text)["input_ids"]) + 1)
+        whole = max(whole, len(ids))
+    assert longest <= max_response_tokens(recipe)
+    assert whole + 16 <= recipe.model.context  # and "Think for maximum 999 tokens."
 
 
 def test_a_check_that_says_yes_follows_a_right_result():
