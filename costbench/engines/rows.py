@@ -1,4 +1,4 @@
-"""Rows of a static batch: when each one is done, and what came out of it."""
+"""Rows of a batch: when each one is done, and what came out of it."""
 
 import threading
 import time

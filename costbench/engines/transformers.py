@@ -1,8 +1,8 @@
-"""Hugging Face transformers in this process, as static micro-batches: the engine that runs anywhere.
+"""Hugging Face transformers in this process: the engine that runs anywhere.
 
-Requests that are waiting when a batch starts are answered together. Each row's result is handed over at
-the step that row ends; rows that are done are dropped from the batch at the next stop of `generate`, and
-new requests wait for the next batch.
+Static batches answer together what waits when they start. Each row's result is handed over at the step that
+row ends; rows that are done are dropped from the batch at the next stop of `generate`, and new requests
+wait for the next batch. With continuous batching requests join and leave at any step.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from costbench.allocator import keep_freed_memory
 from costbench.engines.batching import Batcher
+from costbench.engines.loaded import LoadedModel
 from costbench.engines.model_files import resolve_model
 from costbench.engines.random_weights import NoTokenizer, is_random, load_random
 from costbench.errors import EngineError, first_line
@@ -28,14 +29,26 @@ class TransformersEngine(Component):
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     max_batch_size: Count | None = None
     """Rows decoded together at most; as many as are in flight when absent."""
+    batching: Literal["auto", "static", "continuous"] = "auto"
+    """`auto` is continuous on a GPU, static on a CPU."""
+    attention: Literal["auto", "sdpa", "eager", "flash_attention_2", "flash_attention_3"] = "auto"
+    """Of continuous batching; `auto` is flash attention where its package is installed and can do it."""
 
     @asynccontextmanager
     async def open(self, model: Model, concurrency: int) -> AsyncIterator[OpenEngine]:
         """Load the model; raises EngineError that says what is missing."""
-        loaded, tokenizer = await asyncio.to_thread(self._load, model)
-        batcher = Batcher(loaded, tokenizer, model, self.max_batch_size or concurrency)
-        with batcher:
-            yield batcher
+        with await asyncio.to_thread(
+            self._batcher, model, self.max_batch_size or concurrency
+        ) as opened:
+            yield opened
+
+    def _batcher(self, model: Model, rows: int) -> LoadedModel:
+        loaded, tokenizer = self._load(model)
+        if self.batching == "static" or (self.batching == "auto" and loaded.device.type == "cpu"):
+            return Batcher(loaded, tokenizer, model, rows)
+        from costbench.engines.continuous import ContinuousBatcher
+
+        return ContinuousBatcher(loaded, tokenizer, model, rows, self.attention)
 
     def _load(self, model: Model) -> tuple[Any, Any]:
         import torch
