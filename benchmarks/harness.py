@@ -133,8 +133,8 @@ def peak_mib() -> float:
 
 def writing(attempts: int) -> dict[str, float]:
     """Memory of storing so many attempts, and what committing one takes."""
-    sys.path.insert(0, str(Path(__file__).parent))
-    from large_run import Size, write
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    from benchmarks.large_run import Size, write
 
     with tempfile.TemporaryDirectory() as place:
         seconds = write(Path(place) / "run", Size(attempts), grade=False)

@@ -25,7 +25,7 @@ _ARCHITECTURES = {
     2: "Kepler", 3: "Maxwell", 4: "Pascal", 5: "Volta", 6: "Turing", 7: "Ampere", 8: "Ada", 9: "Hopper",
     10: "Blackwell", 13: "Rubin",
 }  # fmt: skip
-_INSTANT_WINDOW_S = {"Hopper": 0.025, "GA100": 0.025, "Volta": 0.01, "Pascal": 0.01}
+INSTANT_WINDOW_S = {"Hopper": 0.025, "GA100": 0.025, "Volta": 0.01, "Pascal": 0.01}
 """Others: 0.1. From "Part-time Power Measurements" (SC24), drivers from 530 on."""
 _GA100 = ("A100", "A800", "A30")
 _VIRTUALIZATION: dict[int, Literal["none", "passthrough", "vgpu", "host"]] = {
@@ -117,7 +117,7 @@ def _found(
     mig_mode = known("nvmlDeviceGetMigMode", handle)
     mig = bool(mig_mode and mig_mode[0])
     module = _is_module(library, handle)
-    power = _power_source(library, handle, _generation(name, architecture), module=module)
+    power = _power_source(library, handle, generation(name, architecture), module=module)
     memory = known("nvmlDeviceGetMemoryInfo", handle)
     limit_mw = known("nvmlDeviceGetEnforcedPowerLimit", handle)
     driver = known("nvmlSystemGetDriverVersion")
@@ -150,8 +150,8 @@ def _found(
     return Found(device, handle, power, error)
 
 
-def _generation(name: str, architecture: str | None) -> str | None:
-    """GA100 is called Ampere and measures as the generation before did."""
+def generation(name: str, architecture: str | None) -> str | None:
+    """A key of INSTANT_WINDOW_S: GA100 is called Ampere and measures as the generation before did."""
     words = name.replace("-", " ").split()
     return "GA100" if architecture == "Ampere" and any(w in words for w in _GA100) else architecture
 
@@ -161,7 +161,7 @@ def _power_source(
 ) -> PowerSource | None:
     """The average over a second where there is one: it misses nothing; else what the generation has."""
     scope = _MODULE if module else _GPU
-    instant_s = _INSTANT_WINDOW_S.get(generation or "", _READ_EVERY_S)
+    instant_s = INSTANT_WINDOW_S.get(generation or "", _READ_EVERY_S)
     usage_s = instant_s if generation in {"GA100", "Turing", "Volta", "Pascal"} else 1.0
     candidates = (
         PowerSource((_AVERAGE, scope), 1.0),

@@ -6,11 +6,18 @@
  *   GPUS                  how many there are (2, at most 8)
  *   TRACE, EPOCH          a file of lines "t_s W0 W1 ..."; where its t = 0 is on CLOCK_MONOTONIC (0 s).
  *                         Power holds until the next line, a missing column repeats the last. Else 300 W
+ *   LIVE                  a file of lines "t_s W0 W1 ..." instead of TRACE, t on CLOCK_MONOTONIC whatever the
+ *                         EPOCH, that somebody writes meanwhile: read on whenever it has grown. A line may
+ *                         tell of a time to come; one that is earlier than the line before is left out.
+ *                         What a line says of the past is counted late, so write it some ms before its time
  *   PERIOD_S, PHASE_S     the energy counter moves this often (0.1), so long after the epoch (0)
+ *   COVERED_S             the counter takes each period for what its last so many seconds show (all of it)
+ *   AVERAGE_S, INSTANT_S  what the average (and the older power reading) and the instant one are means of
+ *                         (1, 0.025); they change every 0.1 s
  *   GAIN, POWER_GAIN      what is read is so many times the truth; the second: powers only (1)
  *   TEMPERATURE, HEATING  degrees (50) and degrees per second since init (0)
  *   CAPPED_SHARE, SOFT_SHARE, HW_SHARE   of the time since the epoch it was throttled (0)
- *   PIDS                  compute processes, such as "1,self" (none)
+ *   PIDS                  compute processes, such as "1,self" (none), or @ and a file that has them
  *   NAME, ARCH, LIMIT_W, DEFAULT_LIMIT_W, MEMORY_MIB, MIG, VIRTUAL, C2C, PERSISTENCE, ECC
  *   DELAY_US              every call keeps the CPU busy for so long
  *
@@ -27,6 +34,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -57,12 +65,14 @@ typedef struct {
 } pci_t;
 typedef struct { unsigned long long total, free, used; } memory_t;
 typedef struct { unsigned int gpu, memory; } utilization_t;
+typedef struct { unsigned long long timestamp_us, value; } sample_t;
 
 static device_t devices[GPUS], instances[GPUS];
 static double first_init_s, last_init_s;
 static int inits, step_count;
 static step_t *steps;
 static char loaded[4096];
+static long live_at; /* how much of LIVE has been read */
 
 static const char *text(const char *name, int gpu, const char *otherwise)
 {
@@ -89,7 +99,7 @@ static double now_s(void)
     return now.tv_sec + now.tv_nsec * 1e-9;
 }
 
-static double epoch_s(void) { return number("EPOCH", -1, 0); }
+static double epoch_s(void) { return getenv("FAKE_NVML_LIVE") ? 0 : number("EPOCH", -1, 0); }
 
 /* Where faults count from: the first init, or when the file that START names is first seen to be there. */
 static double began_s(void)
@@ -118,10 +128,13 @@ static void dawdle(void)
         ;
 }
 
+static void read_live(void);
+
 /* The code with which a call ends before it does anything; OK to go on. */
 static int fault(const char *call, const device_t *device)
 {
     dawdle();
+    read_live();
     if (driver_gone())
         return UNINITIALIZED;
     if (now_s() >= moment_s("LOST_S", device->gpu))
@@ -154,8 +167,30 @@ static void add_step(const char *line)
     step_count++;
 }
 
+/* What has been written since; a line without its end is left for the next time. */
+static void read_live(void)
+{
+    const char *path = getenv("FAKE_NVML_LIVE");
+    struct stat now;
+    if (!path || stat(path, &now) || now.st_size <= live_at)
+        return;
+    FILE *file = fopen(path, "r");
+    char line[512];
+    if (!file || fseek(file, live_at, SEEK_SET))
+        return;
+    while (fgets(line, sizeof line, file) && strchr(line, '\n')) {
+        live_at = ftell(file);
+        if (!step_count || strtod(line, NULL) > steps[step_count - 1].start_s)
+            add_step(line);
+    }
+    fclose(file);
+}
+
 static int load_trace(void)
 {
+    read_live();
+    if (getenv("FAKE_NVML_LIVE"))
+        return step_count ? OK : UNKNOWN;
     const char *path = text("TRACE", -1, "");
     if (step_count && !strcmp(path, loaded))
         return OK;
@@ -193,6 +228,30 @@ static double last_multiple(double t_s, double period_s, double phase_s)
     return floor((t_s - phase_s) / period_s) * period_s + phase_s;
 }
 
+/* Joules at an update of a counter that sees only the end of each period; counted on from the first call. */
+static double covered_joules(int gpu, double update_s, double period_s, double covered_s)
+{
+    static double seen_s[GPUS], joules[GPUS];
+    if (!seen_s[gpu]) {
+        seen_s[gpu] = update_s;
+        joules[gpu] = integral(gpu, update_s);
+    }
+    while (seen_s[gpu] < update_s - period_s / 2) {
+        seen_s[gpu] += period_s;
+        double end_s = seen_s[gpu], shown = integral(gpu, end_s) - integral(gpu, end_s - covered_s);
+        joules[gpu] += shown / covered_s * period_s;
+    }
+    return joules[gpu];
+}
+
+static double joules_at(int gpu, double update_s)
+{
+    double period_s = number("PERIOD_S", gpu, 0.1), covered_s = number("COVERED_S", gpu, period_s);
+    if (covered_s >= period_s)
+        return integral(gpu, update_s);
+    return covered_joules(gpu, update_s, period_s, covered_s);
+}
+
 static unsigned long long counter_mj(int gpu)
 {
     double seen_s = fmin(now_s(), moment_s("STUCK_S", gpu)) - epoch_s();
@@ -200,17 +259,20 @@ static unsigned long long counter_mj(int gpu)
     double update_s = last_multiple(seen_s, number("PERIOD_S", gpu, 0.1), number("PHASE_S", gpu, 0));
     double gain_mj = 1000 * number("GAIN", gpu, 1);
     if (seen_s < reset_s)
-        return FIRST_OFFSET_MJ * (gpu + 1) + gain_mj * integral(gpu, update_s);
+        return FIRST_OFFSET_MJ * (gpu + 1) + gain_mj * joules_at(gpu, update_s);
     return gain_mj * (integral(gpu, fmax(update_s, reset_s)) - integral(gpu, reset_s));
 }
 
 /* Of a time before the last tick, as the driver makes it. */
-static unsigned int average_mw(int gpu, double window_s)
+static unsigned int mean_mw(int gpu, double window_s)
 {
     double end_s = last_multiple(now_s() - epoch_s(), TICK_S, 0);
     double watts = (integral(gpu, end_s) - integral(gpu, end_s - window_s)) / window_s;
     return lround(1000 * watts * number("GAIN", gpu, 1) * number("POWER_GAIN", gpu, 1));
 }
+
+static unsigned int average_mw(int gpu) { return mean_mw(gpu, number("AVERAGE_S", gpu, 1)); }
+static unsigned int instant_mw(int gpu) { return mean_mw(gpu, number("INSTANT_S", gpu, 0.025)); }
 
 static int say(const char *value, char *output, unsigned int length)
 {
@@ -321,7 +383,9 @@ GETTER(nvmlDeviceGetMaxMigDeviceCount, unsigned int, "INFO", 7)
 GETTER(nvmlDeviceGetEnforcedPowerLimit, unsigned int, "INFO", 1000 * SETTING("LIMIT_W", 700))
 GETTER(nvmlDeviceGetPowerManagementLimit, unsigned int, "INFO", 1000 * SETTING("LIMIT_W", 700))
 GETTER(nvmlDeviceGetPowerManagementDefaultLimit, unsigned int, "INFO", 1000 * SETTING("DEFAULT_LIMIT_W", 700))
-GETTER(nvmlDeviceGetPowerUsage, unsigned int, "POWER", average_mw(device->gpu, 1))
+GETTER(nvmlDeviceGetCurrentClocksEventReasons, unsigned long long, "GAUGES",
+       number("CAPPED_SHARE", device->gpu, 0) > 0 ? 4 : 0)
+GETTER(nvmlDeviceGetPowerUsage, unsigned int, "POWER", average_mw(device->gpu))
 
 int nvmlDeviceGetName(const device_t *device, char *name, unsigned int length)
 {
@@ -406,12 +470,27 @@ int nvmlDeviceGetMemoryInfo(const device_t *device, memory_t *memory)
     return OK;
 }
 
+/* What PIDS says, which may be in a file. */
+static const char *pids(int gpu)
+{
+    static char written[4096];
+    const char *value = text("PIDS", gpu, "");
+    FILE *file = *value == '@' ? fopen(value + 1, "r") : NULL;
+    if (*value != '@')
+        return value;
+    size_t length = file ? fread(written, 1, sizeof written - 1, file) : 0;
+    if (file)
+        fclose(file);
+    written[length] = 0;
+    return written;
+}
+
 int nvmlDeviceGetComputeRunningProcesses_v3(const device_t *device, unsigned int *count, process_t *found)
 {
     unsigned int room = *count;
     *count = 0;
     STOP_ON_FAULT("PROCESSES");
-    for (const char *at = text("PIDS", device->gpu, ""); *at; at += strcspn(at, ","), at += *at == ',') {
+    for (const char *at = pids(device->gpu); *at; at += strcspn(at, ","), at += *at == ',') {
         if (*count < room)
             found[*count] = (process_t){*at == 's' ? getpid() : atoi(at), 300 * MIB, -1, -1};
         ++*count;
@@ -424,6 +503,25 @@ int nvmlDeviceGetGraphicsRunningProcesses_v3(const device_t *device, unsigned in
     (void)found;
     *count = 0;
     STOP_ON_FAULT("PROCESSES");
+    return OK;
+}
+
+/* The last ten power readings, a tick apart; another kind is not supported. */
+int nvmlDeviceGetSamples(const device_t *device, int kind, unsigned long long since_us, unsigned int *type,
+                         unsigned int *count, sample_t *samples)
+{
+    (void)since_us;
+    STOP_ON_FAULT("POWER");
+    if (kind)
+        return NOT_SUPPORTED;
+    double end_s = last_multiple(now_s() - epoch_s(), TICK_S, 0);
+    *type = 1; /* unsigned int */
+    *count = 10;
+    for (int i = 0; samples && i < 10; i++) {
+        double tick_s = end_s - (9 - i) * TICK_S;
+        samples[i].timestamp_us = (tick_s + epoch_s()) * 1e6;
+        samples[i].value = 10000 * (integral(device->gpu, tick_s) - integral(device->gpu, tick_s - 0.1));
+    }
     return OK;
 }
 
@@ -454,8 +552,8 @@ static int answer(const device_t *device, field_t *field)
     field->type = is_power ? 1 : 3; /* unsigned int, unsigned long long */
     switch (field->id) {
     case 74: field->value.big = throttled_ns("CAPPED_SHARE", gpu); return OK;
-    case 185: field->value.small = average_mw(gpu, 1); return OK;
-    case 186: field->value.small = average_mw(gpu, 0.025); return OK;
+    case 185: field->value.small = average_mw(gpu); return OK;
+    case 186: field->value.small = instant_mw(gpu); return OK;
     case 269: field->value.big = throttled_ns("SOFT_SHARE", gpu); return OK;
     case 270: field->value.big = throttled_ns("HW_SHARE", gpu); return OK;
     case 271: field->value.big = 0; return OK;

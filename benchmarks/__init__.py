@@ -1,0 +1,1 @@
+"""Benchmarks of costbench itself, and the measuring plan for a real GPU: scripts, and one package."""

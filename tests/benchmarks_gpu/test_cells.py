@@ -1,0 +1,84 @@
+"""Block 3 on a CPU with a tiny model: cells through costbench itself, judged by its own readers."""
+
+import os
+import shutil
+import tarfile
+from importlib.metadata import Distribution
+from pathlib import Path
+
+import pytest
+import yaml
+from gpu_plan import Plan, replayed
+from wave_load import BARE_W
+
+from benchmarks.gpu import block3
+from costbench.suite import load_suite
+
+CELLS = 6
+
+
+@pytest.fixture(scope="module")
+def measured(library: Path, tmp_path_factory: pytest.TempPathFactory) -> Plan:
+    folder = tmp_path_factory.mktemp("cells")
+    smi = folder / "nvidia-smi"  # CodeCarbon looks for it
+    smi.write_text("#!/bin/sh\nexit 0\n")
+    smi.chmod(0o755)
+    path = f"{folder}{os.pathsep}{os.environ['PATH']}"
+    plan = Plan.on(folder, library, OMP_NUM_THREADS=1, PATH=path)
+    done = plan.run("--blocks", "3")
+    assert done.returncode == 0, done.stderr
+    return plan
+
+
+def test_cells_are_measured_and_agree_with_the_power_that_is_known(measured: Plan) -> None:
+    found = measured.verdicts()
+    by_cell = found["cells_integral"]["seen"]
+    assert len(by_cell) == CELLS + 1
+    for name in ("cells_integral", "cells_idle", "cells_codecarbon"):
+        assert found[name]["verdict"] == "holds", found[name]
+    assert found["cells_alone"]["seen"]["requests"] == 4
+    idle = found["cells_idle"]["seen"]
+    assert idle["before_w"] == pytest.approx(BARE_W, rel=0.05)
+    fit = found["cells_phases"]
+    if (
+        fit["verdict"] != "open"
+    ):  # on a busy machine the sampler is late, and such windows are in no fit
+        assert (fit["verdict"], fit["seen"]["windows"]) == ("holds", CELLS)
+        assert found["cells_alone"]["verdict"] == "holds"
+
+
+def test_the_run_is_one_file_without_an_owner(measured: Plan) -> None:
+    assert not (measured.out / "runs").exists()
+    with tarfile.open(measured.out / "runs.tar.gz") as archive:
+        entries = archive.getmembers()
+    assert {(entry.uname, entry.uid) for entry in entries} == {("", 0)}
+    assert {Path(entry.name).name for entry in entries if entry.isfile()} >= {"run.db"}
+
+
+def test_its_verdicts_come_out_again(measured: Plan, tmp_path: Path) -> None:
+    copy = tmp_path / "proof"
+    shutil.copytree(measured.out, copy)
+    (copy / "verdicts.json").unlink()
+    assert replayed(copy).returncode == 0
+    assert (copy / "verdicts.json").read_bytes() == (measured.out / "verdicts.json").read_bytes()
+
+
+def test_the_suite_is_one_that_costbench_plans() -> None:
+    assert load_suite(block3.SUITE).name == "gpu-cells"
+    spec = yaml.safe_load(block3.SUITE.read_text())
+    (group,) = spec["groups"]
+    assert len(group["datasets"]) * len(group["load"]["concurrency"]) >= 6  # for the fit
+    assert spec["limits"]["wall_s"] < 480
+
+
+def test_a_checkout_that_nobody_installed_finds_its_components(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(block3, "entry_points", lambda group: ())
+    with block3.found_components(tmp_path) as variables:
+        paths = [Path(part) for part in variables["PYTHONPATH"].split(os.pathsep)]
+    (installed,) = (path for path in paths if path.parent == tmp_path)
+    found = Distribution.at(next(installed.glob("*.dist-info")))
+    named = {(point.group, point.name) for point in found.entry_points}
+    assert {("costbench.datasets", "random_tokens"), ("costbench.meters", "nvml")} <= named
+    assert found.version
