@@ -27,10 +27,14 @@ from transformers.generation.continuous_batching.requests import (
     RequestStatus,
 )
 from transformers.generation.continuous_batching.utils import WorkloadHints
-from transformers.utils.import_utils import is_flash_attn_2_available, is_flash_attn_3_available
+from transformers.utils.import_utils import (
+    is_flash_attn_2_available,
+    is_flash_attn_3_available,
+    is_psutil_available,
+)
 
 from costbench.engines.rows import Row
-from costbench.errors import EngineError, first_line
+from costbench.errors import EngineError, NotInstalledError, first_line
 
 _NO_SEED = 0
 _HALVES = (torch.bfloat16, torch.float16)
@@ -169,6 +173,11 @@ def _best_attention(model: Any) -> str:
 
 def _made(model: Any, drawn: dict[str, Any], rows: int, outlet: _Outlet) -> Any:
     """With room for all rows at the model's full length, or as much as fits on the GPU."""
+    if model.device.type == "cpu" and not is_psutil_available():
+        raise NotInstalledError(
+            "engine transformers: continuous batching on a CPU needs the package psutil, to see how much "
+            "memory there is: pip install psutil, or write `batching: static`"
+        )
     blocks = _blocks(model, rows)
     try:
         return _manager(model, drawn, rows, blocks, outlet)
