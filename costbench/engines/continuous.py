@@ -110,6 +110,10 @@ class ContinuousBatcher(LoadedModel):
         if self._flying and (death := self._paged.death):
             self.on_failure(death)
 
+    def _let_go(self) -> None:
+        del self._paged  # it has the model, too
+        super()._let_go()
+
     def _give_up(self, pending: Pending) -> None:
         with self._landed:
             for request_id, flying in self._flying.items():

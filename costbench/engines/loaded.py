@@ -1,6 +1,7 @@
 """What both ways of batching share: requests in a queue, one thread that answers, what a completion says."""
 
 import asyncio
+import gc
 import queue
 import re
 import threading
@@ -51,7 +52,7 @@ class LoadedModel(ABC):
     latency_basis: LatencyBasis = "step"
 
     def __init__(self, model: Any, tokenizer: Any, described: Model, max_batch_size: int) -> None:
-        self._model = model
+        self._model: Any = model
         defaults = model.generation_config
         self._renderer = renderer_for(tokenizer, described, defaults.eos_token_id)
         self.cannot_continue: str | None = None
@@ -75,6 +76,7 @@ class LoadedModel(ABC):
         self._closing.set()
         self._waiting.put(None)
         self._thread.join()
+        self._let_go()
 
     async def generate(self, request: Request) -> Completion:
         """Wait for the steps that answer this request."""
@@ -94,6 +96,13 @@ class LoadedModel(ABC):
     @abstractmethod
     def _work(self) -> None:
         """Answer what is in the queue until there is a None in it."""
+
+    def _let_go(self) -> None:
+        """Give the memory back now: the next engine, maybe one of another process, counts what is free."""
+        self._model = None
+        gc.collect()
+        if torch.cuda.is_initialized():
+            torch.cuda.empty_cache()
 
     def _give_up(self, pending: Pending) -> None:  # noqa: B027 - some answer it all the same
         """Nobody waits for this one any more."""

@@ -3,7 +3,9 @@
 import asyncio
 import json
 import shutil
+import weakref
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 from transformers import AutoTokenizer
@@ -94,3 +96,22 @@ def test_each_step_is_timed_and_the_answer_begins_behind_the_marker() -> None:
     assert done.first_answer_token_s is not None
     assert done.first_answer_token_s - done.first_token_s == pytest.approx(thought)
     assert done.finished_s - done.first_token_s == pytest.approx(sum(done.inter_token_s))
+
+
+@pytest.mark.parametrize("batching", ["static", "continuous"])
+def test_a_closed_engine_keeps_no_weights(batching: Literal["static", "continuous"]) -> None:
+    """While somebody still holds the engine: the next model may need the memory."""
+
+    async def run() -> tuple[object, weakref.ref[Any]]:
+        model = Model(name="m", path=str(EMBEDDED))
+        async with TransformersEngine(device="cpu", batching=batching).open(model, 2) as engine:
+            (problem,) = Arithmetic(problems=1, seed=3).load()
+            request = Request(messages=ask(problem), max_tokens=4, sampling=GREEDY, seed=1)
+            assert (await engine.generate(request)).output_tokens == 4
+            weights = weakref.ref(vars(engine)["_model"])
+            assert weights() is not None
+        return engine, weights
+
+    engine, weights = asyncio.run(run())
+    assert engine is not None
+    assert weights() is None
