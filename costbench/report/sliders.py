@@ -88,8 +88,6 @@ def _idle(report: Report) -> dict[str, str]:
     def all_of_one(*names: str) -> bool:
         return any(found.issuperset(names) for found in known)
 
-    if not all_of_one("wrong"):
-        return dict.fromkeys(_LABELS, "no answer was graded, so there is no cost of a correct one")
     idle: dict[str, str] = {}
     if not all_of_one("unit_hours"):
         reason = "no cell is paid by the hour, or its hours are not known"

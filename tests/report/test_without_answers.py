@@ -10,7 +10,6 @@ import pytest
 from report.example import example_report
 
 from costbench.report.contract import Report
-from costbench.report.sliders import sliders
 from costbench.report.web.page import render_html
 from tests.commands import costbench
 
@@ -106,17 +105,6 @@ def test_every_form_speaks_of_tokens_and_none_of_correct_answers(
     assert not (folder / "out" / "pareto.svg").exists()
     with (folder / "out" / "table.csv").open() as rows:
         assert len(list(csv.DictReader(rows))) == len(report["cells"])
-
-
-def test_no_price_can_be_moved_where_none_is_paid_for_an_answer(
-    load: tuple[Path, dict[str, Any]],
-) -> None:
-    found = sliders(Report.model_validate(load[1]))
-    assert found.shown == ()
-    assert len(found.left_out) == 6
-    assert {reason for _, reason in found.left_out} == {
-        "no answer was graded, so there is no cost of a correct one"
-    }
 
 
 def test_beside_graded_cells_only_those_have_a_frontier(
