@@ -13,8 +13,10 @@ meter say so.
 import logging
 import os
 import threading
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, Literal
 
 from costbench.errors import MeterError
@@ -64,6 +66,7 @@ class CodeCarbonMeter(Component):
                 )
             yield _Open(latest)
         finally:
+            _expect_a_late_timer()
             tracker.stop()
 
 
@@ -177,6 +180,20 @@ def _start(latest: _Latest, gpu_ids: list[int]) -> Any:
         )
         tracker.start()
     return tracker
+
+
+@cache
+def _expect_a_late_timer() -> None:
+    """A timer of CodeCarbon may fire while it stops, and finds its start gone: no news to anybody."""
+    otherwise = threading.excepthook
+
+    def hook(raised: threading.ExceptHookArgs) -> None:
+        where = traceback.extract_tb(raised.exc_traceback)
+        late = where and "codecarbon" in where[-1].filename and raised.exc_type is TypeError
+        if not late:
+            otherwise(raised)
+
+    threading.excepthook = hook
 
 
 @contextmanager

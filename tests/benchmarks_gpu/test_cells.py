@@ -33,7 +33,7 @@ def measured(library: Path, tmp_path_factory: pytest.TempPathFactory) -> Plan:
 def test_cells_are_measured_and_agree_with_the_power_that_is_known(measured: Plan) -> None:
     found = measured.verdicts()
     by_cell = found["cells_integral"]["seen"]
-    assert len(by_cell) == CELLS + 1
+    assert len(by_cell) == CELLS + 1, found["cells_integral"]
     for name in ("cells_integral", "cells_idle", "cells_codecarbon"):
         assert found[name]["verdict"] == "holds", found[name]
     idle = found["cells_idle"]["seen"]

@@ -37,7 +37,7 @@ def test_closing_in_mid_flight_ends_at_once_and_tells_those_who_wait() -> None:
             waiting = [asyncio.create_task(engine.generate(each)) for each in requests]
             await asyncio.sleep(0.5)
             began_s = time.monotonic()
-        assert time.monotonic() - began_s < 2
+        assert time.monotonic() - began_s < SOON_S / 2  # to the rows' ends would take longer
         with pytest.raises(EngineError, match="closed"):
             await engine.generate(asked())
         return await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), SOON_S)
