@@ -9,6 +9,7 @@ from costbench.metering.trace import Floats
 
 ALONE_AT_LEAST_S = 1.0
 """A shorter request is at the counter's resolution."""
+_FEWEST_ALONE = 3
 _CLOSE, _FAR = 0.02, 0.05
 _PHASES, _ALONE, _OPINION = 0.1, 0.15, 0.01
 _IDLE_W, _IDLE = 3.0, 0.05
@@ -43,8 +44,8 @@ def phases(residual: float | None, windows: int) -> Judged:
 
 def shares_of_alone(alone: Floats) -> Judged:
     """Requests that ran alone: rows of joules by the counter, and as attributed."""
-    if not len(alone):
-        return unknown(f"no request ran alone for {ALONE_AT_LEAST_S:g} s")
+    if len(alone) < _FEWEST_ALONE:
+        return unknown(f"fewer than {_FEWEST_ALONE} requests ran alone for {ALONE_AT_LEAST_S:g} s")
     ratio = alone[:, 1] / alone[:, 0]
     middle, low, high = (float(q) for q in np.percentile(ratio, (50, 5, 95)))
     return below(abs(middle - 1), _ALONE, median=middle, p05=low, p95=high, requests=len(alone))

@@ -1,5 +1,6 @@
 """Block 3 on a CPU with a tiny model: cells through costbench itself, judged by its own readers."""
 
+import io
 import os
 import shutil
 import tarfile
@@ -79,3 +80,21 @@ def test_a_checkout_that_nobody_installed_finds_its_components(
     named = {(point.group, point.name) for point in found.entry_points}
     assert {("costbench.datasets", "random_tokens"), ("costbench.meters", "nvml")} <= named
     assert found.version
+
+
+def test_an_archive_writes_nothing_beside_its_folder(tmp_path: Path) -> None:
+    """Folders come back from strangers."""
+    folder = tmp_path / "proof"
+    folder.mkdir()
+    with tarfile.open(folder / "runs.tar.gz", "w:gz") as archive:
+        for name in ("runs/good/run.db", "../outside", "/tmp/costbench-outside", "runs/link"):
+            entry = tarfile.TarInfo(name)
+            entry.size = 3
+            if name.endswith("link"):
+                entry.type, entry.size, entry.linkname = tarfile.SYMTYPE, 0, "/etc/passwd"
+            archive.addfile(entry, io.BytesIO(b"abc"))
+    into = tmp_path / "place" / "runs"
+    block3.unpack(folder, into)
+    written = [path for path in tmp_path.rglob("*") if path.is_file() and path.parent != folder]
+    assert written == [into / "good" / "run.db"]
+    assert not Path("/tmp/costbench-outside").exists()

@@ -502,17 +502,17 @@ def phases_of_few() -> Judged:
 
 @case("holds")
 def share_of_one_alone() -> Judged:
-    return cell_verdicts.shares_of_alone(np.array([[100.0, 105.0], [100.0, 98.0]]))
+    return cell_verdicts.shares_of_alone(np.array([[100.0, 105.0], [100.0, 98.0], [90.0, 91.0]]))
 
 
 @case("contradicted")
 def share_of_another() -> Judged:
-    return cell_verdicts.shares_of_alone(np.array([[100.0, 150.0], [100.0, 130.0]]))
+    return cell_verdicts.shares_of_alone(np.array([[100.0, 150.0], [100.0, 130.0], [90.0, 140.0]]))
 
 
 @case("open")
-def nobody_alone() -> Judged:
-    return cell_verdicts.shares_of_alone(np.empty((0, 2)))
+def too_few_alone() -> Judged:
+    return cell_verdicts.shares_of_alone(np.array([[100.0, 150.0], [100.0, 130.0]]))
 
 
 @case("holds")
