@@ -236,3 +236,38 @@ def test_it_is_a_meter_everywhere_and_nothing_is_one_when_nothing_is_wanted():
     assert meters_for("auto", gpu=False)[-1] == CodeCarbonMeter()
     assert meters_for("auto", gpu=True)[-1] == CodeCarbonMeter(gpus=True)
     assert meters_for("none", gpu=True) == meters_for("none", gpu=False) == ()
+
+
+LATE = """
+import sys, threading
+from costbench.metering.codecarbon import CodeCarbonMeter
+
+with CodeCarbonMeter().open():
+    pass
+
+
+def raised_in(file, error):
+    names = {}
+    exec(compile(f"def work():\\n    raise {error}('told')", file, "exec"), names)
+    thread = threading.Thread(target=names["work"], name=f"{error} in {file}")
+    thread.start()
+    thread.join()
+
+
+for file in ("codecarbon/emissions_tracker.py", "ours.py"):
+    for error in ("TypeError", "ValueError"):
+        raised_in(file, error)
+"""
+
+
+def test_only_a_timer_that_comes_late_dies_silently() -> None:
+    """CodeCarbon's own thread, while it stops; every other thread's end is told."""
+    done = subprocess.run(
+        [sys.executable, "-c", LATE], capture_output=True, text=True, timeout=120, check=True
+    )
+    told = [line for line in done.stderr.splitlines() if line.startswith("Exception in thread")]
+    assert told == [
+        "Exception in thread ValueError in codecarbon/emissions_tracker.py:",
+        "Exception in thread TypeError in ours.py:",
+        "Exception in thread ValueError in ours.py:",
+    ]
