@@ -76,6 +76,13 @@ def test_every_response_has_exactly_the_length_that_was_asked_for() -> None:
         assert len(done.sampled.token_ids) == problem.output_tokens
 
 
+def test_no_response_is_longer_than_the_cap() -> None:
+    problems = list(RandomTokens(problems=2, input_tokens=4, output_tokens=9).load())
+    for solution, done in solve(TINY, problems, FixedLength(max_tokens=5)):
+        assert done.output_tokens == 5
+        assert solution.finished
+
+
 def test_an_end_of_turn_is_passed_over_where_length_is_what_counts() -> None:
     problems = list(Arithmetic(problems=3, seed=2, levels=(1, 2)).load())
     for solution, done in solve(EMBEDDED, problems, FixedLength(max_tokens=400)):

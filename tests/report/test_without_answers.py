@@ -102,6 +102,7 @@ def test_every_form_speaks_of_tokens_and_none_of_correct_answers(
     assert (
         "Cost per output token and tokens per second" in (folder / "out" / "loads.svg").read_text()
     )
+    assert "J / output token (log scale)" in (folder / "out" / "loads.svg").read_text()
     assert not (folder / "out" / "pareto.svg").exists()
     with (folder / "out" / "table.csv").open() as rows:
         assert len(list(csv.DictReader(rows))) == len(report["cells"])
