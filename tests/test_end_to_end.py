@@ -147,14 +147,19 @@ def test_sigterm_ends_a_run_like_ctrl_c(tmp_path: Path) -> None:
     assert "run the same command again to resume" in errors
 
 
-def test_a_run_that_is_interrupted_says_how_to_resume_and_loses_nothing(tmp_path: Path) -> None:
+def test_a_run_that_is_at_work_is_nobody_elses(tmp_path: Path) -> None:
     process = start(tmp_path)
     process.send_signal(signal.SIGSTOP)  # else it may be done before the second has started
     second = costbench(tmp_path, "run", "small.yaml")
+    process.kill()
+    process.communicate(timeout=60)
     assert second.returncode == 1
     assert "another process is at work on this run; wait for it" in second.stderr
+
+
+def test_a_run_that_is_interrupted_says_how_to_resume_and_loses_nothing(tmp_path: Path) -> None:
+    process = start(tmp_path)
     process.send_signal(signal.SIGINT)
-    process.send_signal(signal.SIGCONT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
     assert "Traceback" not in errors
