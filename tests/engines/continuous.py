@@ -1,6 +1,6 @@
 """Requests to the transformers engine with continuous batching."""
 
-from vllm_cpu.loaded import GREEDY
+from loaded import GREEDY
 
 from costbench.datasets.arithmetic import Arithmetic
 from costbench.engines.transformers import TransformersEngine

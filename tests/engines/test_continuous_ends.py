@@ -14,10 +14,10 @@ import pytest
 import torch
 from commands import COMMAND, costbench
 from engines.continuous import CONTINUOUS, DRAWN, asked
+from loaded import MODEL
 from small_suite import write_small_suite
 from test_end_to_end import wait_for_attempts
 from transformers import AutoModelForCausalLM, BloomConfig
-from vllm_cpu.loaded import MODEL
 
 from costbench.engines import paged
 from costbench.engines.paged import page_attention

@@ -10,7 +10,7 @@ import pynvml
 import pytest
 import torch
 from greedy_policies import on_every_engine
-from vllm_cpu.loaded import GREEDY, MODEL, Loaded, loaded
+from loaded import GREEDY, MODEL, Loaded, loaded
 
 from costbench.datasets.arithmetic import Arithmetic
 from costbench.engines.transformers import TransformersEngine

@@ -1,4 +1,4 @@
-"""A loaded vLLM engine that tests which are no coroutines can share: loading takes half a minute."""
+"""An open engine that tests which are no coroutines can share: loading takes up to half a minute."""
 
 import asyncio
 import threading
