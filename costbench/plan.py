@@ -142,7 +142,7 @@ def _cells(suite: Suite, group: Group, choice: _Choice) -> list[Cell]:
                 continue
             if use.name not in loaded:
                 loaded[use.name] = choice.problems(use)
-            problems, size = _share(loaded[use.name], load, group.load.problems_per_slot)
+            problems, size = _share(loaded[use.name], load, group)
             cells.append(
                 Cell(
                     id=cell_id,
@@ -169,12 +169,18 @@ def _loads(load: Load) -> list[int | OpenLoop]:
 
 
 def _share(
-    found: tuple[Problems, int | None], load: int | OpenLoop, per_slot: int | None
+    found: tuple[Problems, int | None], load: int | OpenLoop, group: Group
 ) -> tuple[Problems, int | None]:
     """The first problems, as many as a closed loop of this width takes; or how many."""
+    per_slot = group.load.problems_per_slot
     if per_slot is None or not isinstance(load, int):
         return found
     problems, size = found
+    if any(problem.answer is not None for problem in problems):
+        raise SuiteError(
+            f"group {group.name}: `problems_per_slot` gives each load problems of its own, and accuracies "
+            "on different problems cannot be compared: it is for datasets without reference answers"
+        )
     most = per_slot * load
     return problems[:most], None if size is None else min(size, most)
 

@@ -153,7 +153,7 @@ class Load(Frozen):
     """Closed loop: so many at once, the next when one ends. None of them where only rates are named."""
     problems_per_slot: Count | None = None
     """A cell with so many at once takes this many times as many problems: those of little load are slow, and
-    would last longer than the others. Absent: all of them."""
+    would last longer than the others. Absent: all of them. Not where there are reference answers."""
     burstiness: Annotated[float, Field(gt=0, le=1000)] = 1.0
     """Of arrivals: 1 is Poisson's; below, they come in bursts; above, more evenly (gamma gaps)."""
     max_concurrency: Concurrency | None = None

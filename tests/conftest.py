@@ -1,5 +1,6 @@
 """What every test can use."""
 
+import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +8,9 @@ from pathlib import Path
 import pytest
 from commands import costbench
 from small_suite import write_small_suite
+
+# Small models are as quick on one thread, and tests run side by side; before anything imports torch.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # In a shell's background Ctrl-C is ignored, and what is started from there would ignore it, too.
 signal.signal(signal.SIGINT, signal.default_int_handler)

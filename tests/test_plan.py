@@ -181,6 +181,18 @@ def test_a_limit_keeps_the_first_problems_of_each_dataset(plan_of: Planner, tree
         assert cut.problems == full.problems[:4]
 
 
+def test_loads_with_problems_of_their_own_are_for_problems_that_nobody_can_get_right(
+    plan_of: Planner, tree: Tree
+) -> None:
+    (group,) = tree["groups"]
+    group["load"] = {"concurrency": [1, 8], "problems_per_slot": 2}
+    with pytest.raises(SuiteError, match="group tiny: `problems_per_slot`.*cannot be compared"):
+        plan_of(tree)
+    group["datasets"] = [{"kind": "random_tokens", "problems": 10}]
+    sizes = {cell.concurrency: len(cell.problems) for cell in plan_of(tree).cells}
+    assert sizes == {1: 2, 8: 10}
+
+
 NAMES = st.text("ab.-_0", min_size=1, max_size=4).filter(lambda name: name[0] not in ".-_")
 
 

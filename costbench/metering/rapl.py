@@ -166,12 +166,10 @@ def _top_folders(folder: Path) -> list[Path]:
 
 def _without_mirrors(zones: list[_Zone]) -> list[_Zone]:
     """Some AMD systems show one socket's counter once per die; adding them up would double it."""
-    looks: list[list[int]] = []
+    looks = []
     for _ in range(_LOOKS):
         time.sleep(_BETWEEN_LOOKS_S)
-        for zone in zones:
-            zone.advance()
-        looks.append([zone.raw_uj for zone in zones])
+        looks.append((_read(zones), _read(zones)))
     kept: list[int] = []
     for at, zone in enumerate(zones):
         family = zone.domain.partition(":")[0]
@@ -179,11 +177,21 @@ def _without_mirrors(zones: list[_Zone]) -> list[_Zone]:
             other
             for other in kept
             if zones[other].domain.startswith(f"{family}:")
-            and all(abs(look[at] - look[other]) < _MIRRORED_UJ for look in looks)
+            # Read before and after, so that it does not matter for how long we were kept from reading.
+            and all(
+                first[other] - _MIRRORED_UJ < first[at] < again[other] + _MIRRORED_UJ
+                for first, again in looks
+            )
         )
         if next(twins, None) is None:
             kept.append(at)
     return [zones[at] for at in kept]
+
+
+def _read(zones: list[_Zone]) -> list[int]:
+    for zone in zones:
+        zone.advance()
+    return [zone.raw_uj for zone in zones]
 
 
 def _number(path: Path) -> int:
