@@ -31,7 +31,7 @@ TOKEN_COLUMNS = (
 _COLUMNS = (
     "problem", "sample", "round", "session", "outcome", *TOKEN_COLUMNS, "latency_s", "ttft_s",
     "batch_size", "started_s", "first_token_s", "finished_s", "unclosed", "ttfat_s", "arrived_s", "sent_s",
-    "tpot_s",
+    "tpot_s", "unfinished",
 )  # fmt: skip
 
 _ATTEMPTS = """
@@ -49,7 +49,8 @@ SELECT p.ordinal, a.pass, a.round, a.session,
     MIN(t.first_answer_token_s) - COALESCE(r.scheduled_s, MIN(c.submitted_s)),
     COALESCE(r.scheduled_s, a.started_s), r.sent_s,
     (MAX(c.finished_s) - MIN(CASE WHEN c.ordinal = 0 THEN c.first_token_s END))
-        / NULLIF(MAX({answered} - 1, 0), 0){answer}
+        / NULLIF(MAX({answered} - 1, 0), 0),
+    NOT a.finished{answer}
 FROM attempts a
 JOIN problems p ON p.dataset = :dataset AND p.id = a.problem
 LEFT JOIN calls c ON c.attempt = a.id

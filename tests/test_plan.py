@@ -186,7 +186,7 @@ def test_loads_with_problems_of_their_own_are_for_problems_that_nobody_can_get_r
 ) -> None:
     (group,) = tree["groups"]
     group["load"] = {"concurrency": [1, 8], "problems_per_slot": 2}
-    with pytest.raises(SuiteError, match="group tiny: `problems_per_slot`.*cannot be compared"):
+    with pytest.raises(SuiteError, match=r"group tiny: `problems_per_slot`.*cannot be compared"):
         plan_of(tree)
     group["datasets"] = [{"kind": "random_tokens", "problems": 10}]
     sizes = {cell.concurrency: len(cell.problems) for cell in plan_of(tree).cells}

@@ -12,14 +12,16 @@ class FixedLength(Component):
 
     kind: Literal["fixed_length"] = "fixed_length"
     max_tokens: Count = 1024
-    """No response is longer, and one has this length where its problem does not say another."""
+    """No response is longer, and one has this length where its problem does not say another. What is cut
+    by it counts as not finished: the load is then another than the problems state."""
 
     async def solve(self, problem: Problem, model: Model, generate: Generate) -> Solution:
-        """One call; finished where it has the length, which a full context can keep it from."""
+        """One call; finished where it has the length, which the cap or a full context can keep it from."""
         del model
-        tokens = min(problem.output_tokens or self.max_tokens, self.max_tokens)
+        wanted = problem.output_tokens or self.max_tokens
+        tokens = min(wanted, self.max_tokens)
         done = await generate(Request(messages=ask(problem), max_tokens=tokens, ignore_eos=True))
-        return Solution(pieces=done.pieces, finished=done.output_tokens == tokens)
+        return Solution(pieces=done.pieces, finished=done.output_tokens == wanted)
 
     def token_limit(self) -> int:
         """The cap."""

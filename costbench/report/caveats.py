@@ -16,7 +16,7 @@ from costbench.report.energy import CellEnergy
 _NEARLY = 0.99
 _LATE_S, _LATE_SHARE = 0.01, 0.01
 """A hundredth of the attempts later than this, and than this share of the mean latency."""
-_MANY_UNGRADED, _MANY_UNCLOSED, _MANY_TRUNCATED = 0.01, 0.10, 0.10
+_MANY_UNGRADED, _MANY_UNCLOSED, _MANY_TRUNCATED, _MANY_UNFINISHED = 0.01, 0.10, 0.10, 0.01
 FEW_PROBLEMS, FEW_CORRECT = 30, 10
 
 _OTHERS: Mapping[str, str] = {
@@ -27,6 +27,8 @@ _OTHERS: Mapping[str, str] = {
     "many_unclosed": "more than 10 % of the responses ended within their thinking, and are wrong for it: is "
     "`thinking.close` in the suite how this model marks its end?",
     "many_truncated": "more than 10 % of the responses were cut before a final answer",
+    "many_unfinished": "more than 1 % of the responses did not come to their end, or to the length that was "
+    "asked for: this is not the load that the suite states",
     "graded_unclosed": "responses whose thinking never ended are graded on all of their text, not counted as "
     "wrong (`unclosed: graded`)",
     "incomplete": "not all planned attempts are there yet",
@@ -173,8 +175,6 @@ def _many(record: CellRecord) -> Iterator[str]:
     """What is more of the attempts than a few."""
     outcomes = record.columns["outcome"]
     unjudged = np.isin(outcomes, (UNGRADED, ERROR) if record.gradable else (ERROR,))
-    if not record.gradable:
-        yield NO_REFERENCE
     nobody = record.imported and bool(unjudged.all())
     if nobody:
         yield "imported_without_verdicts"
@@ -183,6 +183,9 @@ def _many(record: CellRecord) -> Iterator[str]:
         "many_unclosed": (record.columns["unclosed"] == 1, _MANY_UNCLOSED),
         "many_truncated": (outcomes == TRUNCATED, _MANY_TRUNCATED),
     }
+    if not record.gradable:
+        yield NO_REFERENCE
+        doubts["many_unfinished"] = (record.columns["unfinished"] == 1, _MANY_UNFINISHED)
     for code, (found, at_most) in doubts.items():
         if found.sum() / max(1, record.attempts) > at_most:
             yield code

@@ -69,6 +69,7 @@ def contents(report: Report) -> dict[str, Any]:
     parts = sections(report)
     return {
         "report": report,
+        "graded": any(part.gradable for part in parts),
         "facts": _facts(report),
         "notes": sentences.notes(report),
         "verdict": verdict(report),

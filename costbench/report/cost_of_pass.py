@@ -54,8 +54,9 @@ class _Sets:
 
 
 def costs_of_pass(figures: Sequence[CellFigures]) -> Iterator[CostOfPass]:
-    """Of one group and dataset, where every cell has a price; cells of all loads count."""
-    if any(money_reason(cell.priced) for cell in figures):
+    """Of one group and dataset that can be graded, where every cell has a price; cells of all loads count."""
+    gradable = any(cell.record.gradable for cell in figures)
+    if not gradable or any(money_reason(cell.priced) for cell in figures):
         return
     spec, book = figures[0].record.spec, figures[0].priced.book
     human = human_usd(book, spec["dataset"])

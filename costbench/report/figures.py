@@ -1,5 +1,6 @@
 """All estimates of one cell, from tables of attempts by problem and pass."""
 
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -126,10 +127,17 @@ class CellFigures(CellTables):
         return Ratio.of(table, correct, by_pass=True, instrument=instrument, successes=True)
 
     def per_output_token(self, table: Floats, *, joules: bool = False) -> Estimate:
-        """A cost over the tokens sampled; `joules` for what a meter said."""
+        """A cost over the tokens sampled; `joules` for what a meter said.
+
+        One pass whose cost was divided by tokens has the same ratio everywhere, which is no certainty: then
+        there is no interval.
+        """
         instrument = self.instrument if joules else None
         tokens = self.tokens("output_tokens")
-        return Ratio.of(table, tokens, by_pass=True, instrument=instrument).estimate()
+        found = Ratio.of(table, tokens, by_pass=True, instrument=instrument).estimate()
+        if found.low is None or found.high is None or not math.isclose(found.low, found.high):
+            return found
+        return replace(found, low=None, high=None)
 
     @cached_property
     def _costs(self) -> dict[FrontierMetric, tuple[Floats, Floats | None]]:

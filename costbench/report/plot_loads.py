@@ -12,7 +12,7 @@ from costbench.report.plot_axes import columns as legend_columns
 from costbench.report.plot_data import DENSE, round_numbers
 from costbench.report.plot_frame import about_run, styled, titled, write_chart
 from costbench.report.sections import Section, sections
-from costbench.report.serving_tables import slo_words, swept_cells
+from costbench.report.serving_tables import PER_TOKEN, slo_words, swept_cells
 from costbench.report.wording import Scale
 
 if TYPE_CHECKING:
@@ -32,15 +32,15 @@ class _Figure:
     title: str
     of: Callable[[CellReport], E]
     scales: Sequence[Scale]
-    per: str | None = "correct"
-    """What costs are over; None: it is no cost."""
+    per: tuple[str, ...] = ("correct",)
+    """What costs are over: one, and many where that is another word; empty where it is no cost."""
 
 
 _SPEED = _Figure(
     "output tokens / s",
     lambda cell: E(value=cell.serving.whole.output_tokens_per_second if cell.serving else None),
     wording.TOKENS,
-    None,
+    (),
 )
 _PER_CORRECT = (
     _Figure("USD", lambda cell: cell.usd_per_correct, wording.USD),
@@ -48,8 +48,8 @@ _PER_CORRECT = (
     _SPEED,
 )
 _PER_TOKEN = (
-    _Figure("USD", lambda cell: cell.usd_per_output_token, wording.USD, "output token"),
-    _Figure("joules", lambda cell: cell.joules_per_output_token, wording.JOULES, "output token"),
+    _Figure("USD", lambda cell: cell.usd_per_output_token, wording.USD, PER_TOKEN),
+    _Figure("joules", lambda cell: cell.joules_per_output_token, wording.JOULES, PER_TOKEN),
     _SPEED,
 )
 """Where nothing can be right."""
@@ -66,16 +66,22 @@ def loads_chart(report: Report) -> "alt.TopLevelMixin | None":
     import altair as alt
 
     places = [(section, opened) for section in sections(report) for opened in (False, True)]
-    rows = [row for place in places if (row := _row(report, *place)) is not None]
-    if not rows:
+    drawn = [(part, row) for part, opened in places if (row := _row(report, part, opened))]
+    if not drawn:
         return None
     about = [*about_run(report), "Bars: 95 % intervals, of each load on its own; cut at the frame"]
     if report.slo is not None:
         about.append(f"Crosses miss the SLO: {slo_words(report.slo)}")
-    per = "per correct answer" if any(s.gradable for s in sections(report)) else "per output token"
-    title = titled(f"Cost {per} and tokens per second, by load", about)
-    apart = alt.vconcat(*rows, spacing=26).resolve_scale(color="independent", shape="independent")
+    title = titled(_title([section for section, _ in drawn]), about)
+    rows = alt.vconcat(*(row for _, row in drawn), spacing=26)
+    apart = rows.resolve_scale(color="independent", shape="independent")
     return styled(apart.properties(title=title))
+
+
+def _title(drawn: Sequence[Section]) -> str:
+    words = {True: "per correct answer", False: "per output token"}
+    per = " or ".join(words[each] for each in (True, False) if each in {s.gradable for s in drawn})
+    return f"Cost {per} and tokens per second, by load"
 
 
 def _row(report: Report, section: Section, opened: bool) -> "alt.HConcatChart | None":
@@ -102,7 +108,7 @@ def _panel(
     opened = "request_rate" in known[0].load
     scale = wording.fitting((figure.of(cell).value for cell in known), figure.scales)
     data = [_point(section, cell, figure.of(cell), scale.factor) for cell in known]
-    y_title = f"{scale.per(figure.per)} (log scale)" if figure.per else figure.title
+    y_title = f"{scale.per(*figure.per)} (log scale)" if figure.per else figure.title
     span = _span(data) if figure.per else None
     place = {"x": _x_axis(data, opened), "color": _color(data)}
     bars = chart([_within(each, span) for each in data if None not in (each["low"], each["high"])])

@@ -8,6 +8,7 @@ from costbench.report.columns import Column
 from costbench.report.contract import CellReport, E, Report, ServingWindow, Spread
 from costbench.report.sections import Section, load_label, load_words, sections
 from costbench.report.wording import NA, Scale, estimate, marked, number, percent
+from costbench.types import Provenance
 from costbench.wanted import Slo
 
 Line = tuple[str, str]
@@ -24,6 +25,8 @@ LOADS = (
     "Costs are of all attempts, over the correct ones; at the SLO, over the correct ones that kept it; where "
     "there are no reference answers, over the output tokens. The machine is paid while it waits, too."
 )
+PER_TOKEN = ("output token", "output tokens")
+"""What costs are over where nothing can be right: one, and many."""
 _TIMES: tuple[tuple[str, str], ...] = (
     ("TTFT", "ttft_s"),
     ("TTFAT", "ttfat_s"),
@@ -141,54 +144,68 @@ def load_columns(report: Report, section: Section) -> tuple[Column, ...]:
         return _per_token(section, cells)
     usd = wording.fitting((c.usd_per_correct.value for c in cells), wording.USD)
     joules = wording.fitting((c.joules_per_correct.value for c in cells), wording.JOULES)
+    per_usd, per_joule = usd.per("correct"), joules.per("correct")
+    paid, metered = _sources(cells)
     at_slo = [cell.serving.at_slo if cell.serving else None for cell in cells]
     nothing = E(value=None)
+    usd_at_slo = [x.usd_per_correct if x else nothing for x in at_slo]
+    joules_at_slo = [x.joules_per_correct if x else nothing for x in at_slo]
     slo = (
-        _money(cells, [x.usd_per_correct if x else nothing for x in at_slo], usd, " at the SLO"),
-        _energy(cells, [x.joules_per_correct if x else nothing for x in at_slo], joules, " at the SLO"),
+        _costs(f"{per_usd} at the SLO", usd_at_slo, usd, paid),
+        _costs(f"{per_joule} at the SLO", joules_at_slo, joules, metered),
         Column("within SLO", "%", tuple(percent(x.share) if x else NA for x in at_slo), 1),
         Column("SLO", "", tuple(_MEETS[x.meets if x else None] for x in at_slo), 1, is_text=True),
-    )  # fmt: skip
+    )
     return (
-        Column("cell", "", tuple(map(section.name, cells)), 0, is_text=True),
-        Column("output tokens", "/ s", tuple(number(_tokens_per_s(c)) for c in cells), 1),
+        *_cells_and_speed(section, cells),
         Column("accuracy", "%", tuple(percent(cell.accuracy) for cell in cells), 1),
-        _money(cells, [cell.usd_per_correct for cell in cells], usd, ""),
-        _energy(cells, [cell.joules_per_correct for cell in cells], joules, ""),
+        _costs(per_usd, [cell.usd_per_correct for cell in cells], usd, paid),
+        _costs(per_joule, [cell.joules_per_correct for cell in cells], joules, metered),
         *(slo if report.slo else ()),
     )
 
 
 def _per_token(section: Section, cells: Sequence[CellReport]) -> tuple[Column, ...]:
     """Where nothing can be right."""
-    money, energy = (
-        [c.usd_per_output_token for c in cells],
-        [c.joules_per_output_token for c in cells],
-    )
+    money = [cell.usd_per_output_token for cell in cells]
+    energy = [cell.joules_per_output_token for cell in cells]
     usd = wording.fitting((each.value for each in money), wording.USD)
     joules = wording.fitting((each.value for each in energy), wording.JOULES)
+    paid, metered = _sources(cells)
+    return (
+        *_cells_and_speed(section, cells),
+        _costs(usd.per(*PER_TOKEN), money, usd, paid),
+        _costs(joules.per(*PER_TOKEN), energy, joules, metered),
+    )
+
+
+def _cells_and_speed(section: Section, cells: Sequence[CellReport]) -> tuple[Column, Column]:
     return (
         Column("cell", "", tuple(map(section.name, cells)), 0, is_text=True),
         Column("output tokens", "/ s", tuple(number(_tokens_per_s(c)) for c in cells), 1),
-        _money(cells, money, usd, "", "output token"),
-        _energy(cells, energy, joules, "", "output token"),
     )
+
+
+def _sources(cells: Sequence[CellReport]) -> tuple[list[Provenance], list[Provenance]]:
+    """Of money and of energy."""
+    return [cell.usd.provenance for cell in cells], [cell.energy.provenance for cell in cells]
 
 
 def swept_cells(section: Section) -> list[CellReport]:
     """Those of a model and policy that were measured at several loads, each at its loads in order."""
+    several = (line for line in by_load(section) if len({load_label(c.load) for c in line}) > 1)
+    return [cell for line in several for cell in line]
+
+
+def by_load(section: Section) -> list[list[CellReport]]:
+    """The cells of each model and policy, at their loads in order."""
     lines: dict[tuple[object, ...], list[CellReport]] = {}
     for cell in section.cells:
         lines.setdefault((cell.model, cell.policy, cell.budget), []).append(cell)
-    return [
-        cell
-        for line in lines.values()
-        if len({load_label(cell.load) for cell in line}) > 1
-        for cell in sorted(line, key=load_order)
-    ]
+    return [sorted(line, key=_load_order) for line in lines.values()]
 
 
-def load_order(cell: CellReport) -> tuple[bool, float]:
+def _load_order(cell: CellReport) -> tuple[bool, float]:
     """Closed loops by how many are in flight, then open ones by their rate."""
     rate = cell.load.get("request_rate")
     return rate is not None, float(rate or cell.load.get("concurrency") or 0)
@@ -212,20 +229,10 @@ def _three(spread: Spread, scale: Scale) -> str:
     return " / ".join(known) or NA
 
 
-def _money(
-    cells: Sequence[CellReport], found: Sequence[E], scale: Scale, at: str, per: str = "correct"
-) -> Column:
-    pairs = zip(cells, found, strict=True)
-    texts = (marked(estimate(each, scale.factor), cell.usd.provenance) for cell, each in pairs)
-    return Column(scale.per(per) + at, "", tuple(texts), 1)
-
-
-def _energy(
-    cells: Sequence[CellReport], found: Sequence[E], scale: Scale, at: str, per: str = "correct"
-) -> Column:
-    pairs = zip(cells, found, strict=True)
-    texts = (marked(estimate(each, scale.factor), cell.energy.provenance) for cell, each in pairs)
-    return Column(scale.per(per) + at, "", tuple(texts), 1)
+def _costs(header: str, found: Sequence[E], scale: Scale, sources: Sequence[Provenance]) -> Column:
+    pairs = zip(found, sources, strict=True)
+    texts = (marked(estimate(each, scale.factor), source) for each, source in pairs)
+    return Column(header, "", tuple(texts), 1)
 
 
 def _tokens_per_s(cell: CellReport) -> float | None:

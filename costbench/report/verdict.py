@@ -26,7 +26,7 @@ from costbench.report.verdict_words import (
     unit,
 )
 from costbench.report.wanted_lines import choice_words, wanted_words
-from costbench.report.without_answers import sentences_without_answers
+from costbench.report.without_answers import sentences_without_answers, told_without_answers
 from costbench.report.wording import part
 
 MOST_PLACES = 8
@@ -71,6 +71,8 @@ class _Place:
     @cached_property
     def cells(self) -> tuple[CellReport, ...]:
         """Those that sentences are about, and their baselines."""
+        if not self.section.gradable:
+            return told_without_answers(self.section)
         choice, run = self._choice, self._race
         if len(self.section.cells) == 1:
             return self.section.cells

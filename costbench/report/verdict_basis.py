@@ -14,7 +14,14 @@ Line = tuple[str, str]
 
 _DOUBTS = (
     *("incomplete", "few_problems", "one_problem", "few_correct", "one_pass", "many_ungraded"),
-    *("many_unclosed", "graded_unclosed", "imported_uneven", "estimated_tokens", "warm_cache"),
+    *(
+        "many_unclosed",
+        "many_unfinished",
+        "graded_unclosed",
+        "imported_uneven",
+        "estimated_tokens",
+        "warm_cache",
+    ),
     *("protocol_changed", "few_passes"),
 )
 """Those that touch what a headline says."""

@@ -1,7 +1,7 @@
 """Where problems have no reference answers: what is told of time and energy in place of costs per correct."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from costbench.printable import clean
 from costbench.report import wording
@@ -9,11 +9,12 @@ from costbench.report.columns import Column, columns, says_something, sourced, s
 from costbench.report.contract import CellReport, E, Report
 from costbench.report.sections import Section, load_words
 from costbench.report.sentences import Footnotes
-from costbench.report.serving_tables import load_order
+from costbench.report.serving_tables import PER_TOKEN, by_load
 from costbench.report.wording import center, estimate, number
 from costbench.types import Provenance
 
-_MODELS_TOLD = 2
+_TOLD = 2
+_RANKABLE = ("ok", "degraded")
 
 
 def result_columns(report: Report, section: Section, footnotes: Footnotes) -> tuple[Column, ...]:
@@ -39,24 +40,57 @@ def result_columns(report: Report, section: Section, footnotes: Footnotes) -> tu
 
 
 def sentences_without_answers(section: Section) -> tuple[str, ...]:
-    """What more load does to a token's energy, for each of the first models."""
-    said = ["No reference answers: accuracy is not applicable"]
-    for model in section.models[:_MODELS_TOLD]:
-        known = [c for c in section.cells if c.model == model and c.joules_per_output_token.value]
-        if known:
-            said.append(_by_load(clean(model), sorted(known, key=load_order)))
-    return tuple(said)
+    """What more load does to a token's energy, for each of the first models and policies."""
+    return ("No reference answers: accuracy is not applicable", *map(_sentence, _lines(section)))
 
 
-def _by_load(model: str, cells: Sequence[CellReport]) -> str:
-    ends = (cells[0], cells[-1]) if len(cells) > 1 else (cells[0],)
+def told_without_answers(section: Section) -> tuple[CellReport, ...]:
+    """The cells that these sentences are about."""
+    return tuple(cell for line in _lines(section) for cell in line.ends or line.cells)
+
+
+@dataclass(frozen=True)
+class _Line:
+    """The cells of a model and policy by load."""
+
+    name: str
+    cells: Sequence[CellReport]
+
+    @property
+    def ends(self) -> Sequence[CellReport]:
+        """Of those whose joules may be compared the ones with the least and the most load."""
+        known = [
+            cell
+            for cell in self.cells
+            if cell.joules_per_output_token.value and cell.energy.quality in _RANKABLE
+        ]
+        return [known[0], known[-1]] if len(known) > 1 else known
+
+
+def _lines(section: Section) -> list[_Line]:
+    lines = by_load(section)[:_TOLD]
+    several = len({(line[0].policy, line[0].budget) for line in by_load(section)}) > 1
+    return [_Line(_name(line[0], with_policy=several), line) for line in lines]
+
+
+def _name(cell: CellReport, *, with_policy: bool) -> str:
+    budget = "" if cell.budget is None else f"@{cell.budget}"
+    return clean(f"{cell.model} {cell.policy}{budget}" if with_policy else cell.model)
+
+
+def _sentence(line: _Line) -> str:
+    ends = line.ends
+    if not ends:
+        known = any(cell.joules_per_output_token.value for cell in line.cells)
+        why = "is not reliably known" if known else "is not known"
+        return f"{line.name}: the energy of an output token {why}"
     scale = wording.fitting((c.joules_per_output_token.value for c in ends), wording.JOULES)
     figures = (
         f"{estimate(cell.joules_per_output_token, scale.factor)} {scale.unit} {_at(cell)}"
         for cell in ends
     )
-    source = cells[0].energy.provenance
-    return f"{model}: an output token takes {', '.join(figures)} ({source})"
+    sources = " and ".join(dict.fromkeys(cell.energy.provenance for cell in ends))
+    return f"{line.name}: an output token takes {', '.join(figures)} ({sources})"
 
 
 def _at(cell: CellReport) -> str:
@@ -83,11 +117,11 @@ def _joules(cells: Sequence[CellReport]) -> Column:
         wording.bounded(estimate(cell.joules_per_output_token, scale.factor), cell.energy.bound)
         for cell in cells
     ]
-    return replace(sourced(scale.per("output token"), texts, _meters(cells)), figure="joules")
+    return replace(sourced(scale.per(*PER_TOKEN), texts, _meters(cells)), figure="joules")
 
 
 def _usd(cells: Sequence[CellReport]) -> Column:
     scale = wording.fitting((c.usd_per_output_token.value for c in cells), wording.USD)
     texts = [center(cell.usd_per_output_token, scale.factor) for cell in cells]
-    found = sourced(scale.per("token", "output tokens"), texts, [c.usd.provenance for c in cells])
+    found = sourced(scale.per(*PER_TOKEN), texts, [c.usd.provenance for c in cells])
     return replace(found, dispensable=1, figure="usd")

@@ -66,7 +66,7 @@ def record(policy, sampled, correct, model="base", role="baseline", concurrency=
         **dict.fromkeys(TOKEN_COLUMNS, 0 * ones),
         "output_tokens": sampled.ravel(),
         **dict.fromkeys(("latency_s", "ttft_s", "batch_size"), ones),
-        "unclosed": np.zeros_like(ones),
+        **dict.fromkeys(("unclosed", "unfinished"), 0 * ones),
         "started_s": sample,
         "first_token_s": sample + 0.1,
         "finished_s": sample + 1.0,

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from report.example import example_report
 
-from costbench.report.contract import Report
+from costbench.report.contract import CellReport, Report
+from costbench.report.sections import Section
 from costbench.report.web.page import render_html
+from costbench.report.without_answers import sentences_without_answers, told_without_answers
 from tests.commands import costbench
 
 SUITE = """\
@@ -67,6 +69,9 @@ def test_accuracy_is_not_applicable_and_tokens_have_costs(
         assert joules["low"] < joules["value"] < joules["high"]
         usd = cell["usd_per_output_token"]["value"]
         assert usd == pytest.approx(window["duration_s"] * 0.36 / 3600 / tokens)
+        assert (
+            cell["usd_per_output_token"]["low"] is None
+        )  # one pass: its tokens share its cost alike
         assert cell["usd_per_correct"]["value"] is None
 
 
@@ -93,9 +98,15 @@ def test_every_form_speaks_of_tokens_and_none_of_correct_answers(
     markdown = (folder / "out" / "report.md").read_text()
     assert re.search(r"J / output token", markdown)
     assert "No reference answers: accuracy is not applicable" in markdown
-    assert "one at a time" in markdown
+    assert "per correct answer" not in markdown
+    assert "frontier" not in markdown
+    assert "Cost of pass" not in markdown
+    assert not report["cost_of_pass"]
+    assert (
+        "tiny: the energy of an output token is not reliably known" in markdown
+    )  # too short a run
+    assert "a single pass" in markdown.split("## ")[1]  # what the verdict rests on
     assert "2 to 4 problems x 1 samples" in markdown
-    assert "with 4 attempts in flight" in markdown
     table = costbench(folder, "report").stdout
     assert "output token" in table
     assert "accuracy\n" not in table
@@ -106,6 +117,38 @@ def test_every_form_speaks_of_tokens_and_none_of_correct_answers(
     assert not (folder / "out" / "pareto.svg").exists()
     with (folder / "out" / "table.csv").open() as rows:
         assert len(list(csv.DictReader(rows))) == len(report["cells"])
+
+
+def decode(load: tuple[Path, dict[str, Any]], **energy: Any) -> list[CellReport]:
+    """Its cells, with something else known of their energy."""
+    cells = [c for c in Report.model_validate(load[1]).cells if c.dataset == "decode"]
+    return [
+        cell.model_copy(update={"energy": cell.energy.model_copy(update=energy)}) for cell in cells
+    ]
+
+
+def test_a_verdict_tells_a_tokens_energy_at_the_least_and_the_most_load(
+    load: tuple[Path, dict[str, Any]],
+) -> None:
+    one, four = decode(load, quality="degraded")
+    (_, said) = sentences_without_answers(Section("shapes", "decode", (four, one)))
+    assert re.fullmatch(
+        r"tiny: an output token takes .*J one at a time, .*J with 4 attempts in flight \(modelled\)",
+        said,
+    )
+    longer = [cell.model_copy(update={"policy": "longer"}) for cell in (one, four)]
+    section = Section("shapes", "decode", (one, four, *longer))
+    _, first, second = sentences_without_answers(section)
+    assert first.startswith("tiny fixed_length: ")
+    assert second.startswith("tiny longer: ")
+    assert told_without_answers(section) == section.cells
+
+
+def test_a_verdict_leaves_out_what_cannot_be_compared(load: tuple[Path, dict[str, Any]]) -> None:
+    (one, _), (_, four) = decode(load, quality="unreliable"), decode(load, quality="ok")
+    (_, said) = sentences_without_answers(Section("shapes", "decode", (one, four)))
+    assert "one at a time" not in said
+    assert "with 4 attempts in flight" in said
 
 
 def test_beside_graded_cells_only_those_have_a_frontier(

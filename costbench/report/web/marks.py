@@ -19,7 +19,12 @@ _TOUCHED: Mapping[Figure, tuple[str, ...]] = {
         "graded_unclosed",
         "imported_without_verdicts",
     ),
-    "tokens": ("estimated_tokens", "estimated_reasoning", "tokens_counted_on_import"),
+    "tokens": (
+        "many_unfinished",
+        "estimated_tokens",
+        "estimated_reasoning",
+        "tokens_counted_on_import",
+    ),
     "latency": ("late_arrivals", "retried_requests"),
     "machine": ("imported_without_times", "imported_overlap"),
     "usd": (
