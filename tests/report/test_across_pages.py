@@ -3,7 +3,9 @@
 import io
 import json
 import re
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -167,3 +169,18 @@ def test_a_comparison_comes_back_from_json_as_it_was():
     assert RunComparison.model_validate_json(text) == several()
     assert "NaN" not in text
     assert json.loads(text)["schema_version"] == 1
+
+
+def test_loads_without_answers_are_compared_by_attempt():
+    sides = [
+        replace(
+            each, gradable=False, columns=each.columns | {"outcome": np.full(each.attempts, 3.0)}
+        )
+        for each in (cell(), cell())
+    ]
+    text = printed(compared(*map(run, sides)), 200)
+    header = re.search(r"^ *policy .*$", text, re.M)
+    assert header is not None
+    assert "USD / attempt" in header[0]
+    assert "correct" not in header[0]
+    assert "USD / correct" in printed(compared(run(cell()), run(cell())), 200)

@@ -40,6 +40,11 @@ _SHOWN: dict[Metric, int] = {
     "machine_seconds_per_correct": 5,
 }
 """Columns of the short table, and how gladly each is given up."""
+_INSTEAD: dict[Metric, Metric] = {
+    "usd_per_correct": "usd_per_attempt",
+    "joules_per_correct": "joules_per_attempt",
+}
+"""What the short table has where nothing is compared per correct answer: loads have none."""
 _VERDICTS = {"equivalent within margin": "equal", "inconclusive": "?"}
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _NAMED = 3
@@ -51,6 +56,10 @@ class Place:
 
     title: str
     pairs: tuple[PairedCells, ...]
+
+    def compares(self, metric: Metric) -> bool:
+        """Whether any pair does."""
+        return any(why_not(pair.metrics[metric]) is None for pair in self.pairs)
 
     def name(self, pair: PairedCells) -> str:
         """The policy, with model and load where the place has several."""
@@ -115,12 +124,12 @@ def why_not(figure: MetricComparison) -> str | None:
 def columns(place: Place, why: Doubts) -> tuple[Column, ...]:
     """The short table: a row per pair; figures that are compared nowhere are left to the lines below."""
     found = [Column("policy", "@budget", tuple(map(place.name, place.pairs)), 0, is_text=True)]
-    for metric, rank in _SHOWN.items():
-        cells = tuple(_cell(pair.metrics[metric], why) for pair in place.pairs)
-        unit = "points [95 %]" if metric == "accuracy" else "ratio [95 %]"
-        column = Column(NAMES[metric].partition(",")[0], unit, cells, rank)
-        if any(why_not(pair.metrics[metric]) is None for pair in place.pairs):
-            found.append(column)
+    for wanted, rank in _SHOWN.items():
+        for metric in filter(place.compares, (wanted, _INSTEAD.get(wanted, wanted))):
+            cells = tuple(_cell(pair.metrics[metric], why) for pair in place.pairs)
+            unit = "points [95 %]" if metric == "accuracy" else "ratio [95 %]"
+            found.append(Column(NAMES[metric].partition(",")[0], unit, cells, rank))
+            break
     shares = {pair.problems == max(pair.tried.values()) for pair in place.pairs}
     if shares != {True}:
         counts = tuple(str(pair.problems) for pair in place.pairs)
