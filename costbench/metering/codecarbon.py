@@ -13,10 +13,9 @@ meter say so.
 import logging
 import os
 import threading
-import traceback
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
 from typing import Any, Literal
 
 from costbench.errors import MeterError
@@ -30,6 +29,8 @@ GPUS = "codecarbon:gpu"
 _MEASURE_EVERY_S = 0.5
 _POLL_S = 0.1
 _START_S = 15.0
+_END_S = 15.0
+"""A measurement takes milliseconds; with nvidia-smi it may take longer."""
 _FIGURES_UNTIL_MOVED = 6
 """A GPU's counter moves within a second, if only at idle; until here it may not have."""
 # Energy does not depend on the grid; a fixed intensity keeps CodeCarbon from looking a country up.
@@ -66,7 +67,7 @@ class CodeCarbonMeter(Component):
                 )
             yield _Open(latest)
         finally:
-            _expect_a_late_timer()
+            _end_timers(tracker)
             tracker.stop()
 
 
@@ -182,18 +183,32 @@ def _start(latest: _Latest, gpu_ids: list[int]) -> Any:
     return tracker
 
 
-@cache
-def _expect_a_late_timer() -> None:
-    """A timer of CodeCarbon may fire while it stops, and finds its start gone: no news to anybody."""
-    otherwise = threading.excepthook
+def _end_timers(tracker: Any) -> None:
+    """Let measurements that are under way come to their end, and no further one begin.
 
-    def hook(raised: threading.ExceptHookArgs) -> None:
-        where = traceback.extract_tb(raised.exc_traceback)
-        late = where and "codecarbon" in where[-1].filename and raised.exc_type is TypeError
-        if not late:
-            otherwise(raised)
+    A timer that fires while the tracker stops would find its start gone and die of a TypeError, or arm the
+    next one after the last was canceled, and so on for good. What is still at work at the deadline is left.
+    """
+    deadline_s = time.monotonic() + _END_S
+    while timers := _timers(tracker):
+        for timer, scheduler in timers:
+            scheduler.stop()
+            if timer.is_alive():  # not yet, if it is just being armed
+                timer.join(max(0.0, deadline_s - time.monotonic()))
+        if time.monotonic() >= deadline_s:
+            return
 
-    threading.excepthook = hook
+
+def _timers(tracker: Any) -> list[tuple[threading.Timer, Any]]:
+    """The threads that run this tracker's methods now or next, each with the scheduler that armed it."""
+    found = []
+    for thread in threading.enumerate():
+        if isinstance(thread, threading.Timer):
+            scheduler = getattr(thread.function, "__self__", None)
+            run = getattr(scheduler, "function", None)
+            if getattr(run, "__self__", None) is tracker:
+                found.append((thread, scheduler))
+    return found
 
 
 @contextmanager
