@@ -11,8 +11,13 @@ from costbench.types import Model, Problem
 
 
 def dataset_sha256(problems: Sequence[Problem]) -> str:
-    """A hash over ids, questions, options and reference answers, in order."""
-    return sha256([[p.id, p.question, p.answer, *_given(p.options), *_length(p)] for p in problems])
+    """A hash over what is asked and what is right, in order.
+
+    Of each problem its id, question and reference answer, and, where it has them, the number of its options,
+    the length of its response, and the token ids that are its prompt: these are all its content, while words
+    put around a question (`prompt`) leave it the same.
+    """
+    return sha256([_asked(p) for p in problems])
 
 
 def prompt_sha256(problems: Sequence[Problem]) -> str:
@@ -44,6 +49,14 @@ def parts_of_model(place: str, model: Model, served: bool = False) -> list[str |
 def sha256(content: Any) -> str:
     """Of anything that JSON can hold."""
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _asked(problem: Problem) -> list[object]:
+    ids = None if problem.prompt_ids is None else sha256(problem.prompt_ids)
+    return [
+        *(problem.id, problem.question, problem.answer),
+        *(*_given(problem.options), *_length(problem), *_given(ids)),
+    ]
 
 
 def _length(problem: Problem) -> list[str]:

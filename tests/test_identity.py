@@ -16,6 +16,19 @@ def test_what_is_asked_and_what_is_right_make_another_dataset() -> None:
     assert dataset_sha256(changed(prompt="Which?", subject="logic", level=2)) == same
 
 
+def test_token_ids_are_what_is_asked_and_without_them_hashes_are_as_they_were() -> None:
+    loads = [dataset_sha256(changed(prompt_ids=ids)) for ids in ((1, 2), (2, 1), None)]
+    assert len(set(loads)) == len(loads)
+    # As stored by runs so far: compare pairs by it.
+    assert (
+        dataset_sha256([ONE]) == "a52ee12ba98e622f136bb993ae8b5c63a6da5bc01bf6e3aa330b213994158430"
+    )
+    assert (
+        dataset_sha256(changed(options=3, output_tokens=9))
+        == "05b212e3ea002d0ba2d5165e67e3015c4257dd39582dfca2eec6a9a63a3ed5a3"
+    )
+
+
 def test_other_words_make_another_prompt() -> None:
     assert prompt_sha256(changed(prompt="Which?")) != prompt_sha256([ONE])
 
