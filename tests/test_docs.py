@@ -8,6 +8,7 @@ from typing import get_args
 import yaml
 
 from costbench.cli import main
+from costbench.datasets.arithmetic import Arithmetic
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -188,6 +189,14 @@ def test_every_benchmark_is_on_the_page_about_datasets_with_its_place_and_size()
             found += 1
     assert found >= 14
     assert [name for name in PROMPTS if f"| `{name}`" not in page] == []
+
+
+def test_every_key_of_generated_questions_is_on_the_page_about_datasets_with_its_default() -> None:
+    page = (ROOT / "docs" / "datasets.md").read_text()
+    table = page.split("## Generated questions\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \|.*\| (.+) \|$", table, flags=re.MULTILINE)
+    said = {key: yaml.safe_load(default.strip("`")) for key, default in rows}
+    assert said == Arithmetic().model_dump(mode="json", exclude={"kind"})
 
 
 def test_the_entries_of_the_page_about_datasets_are_entries(tmp_path: Path) -> None:

@@ -575,12 +575,16 @@ def test_an_outlook_lays_out_skipped_groups_whose_sizes_are_known(
     plan_of: Planner, sized: Tree
 ) -> None:
     elsewhere = {**sized["groups"][0], "requires": {"packages": ["no-such-package"]}}
+    of_a_file = {"kind": "file", "path": "not-there.csv"}
     sized["groups"] = [
-        {**elsewhere, "name": "known", "datasets": sized["groups"][0]["datasets"][1:]},
-        {**elsewhere, "name": "unknown"},
+        {**elsewhere, "name": "known"},  # generated problems know how many they are, too
+        {**elsewhere, "name": "unknown", "datasets": [of_a_file]},
     ]
     plan = plan_of(sized, outlook=True)
     known, unknown = plan.skipped
     assert plan.cells == unknown.cells == ()
-    assert {cell.attempts for cell in known.cells} == {14}
+    assert {cell.dataset_name: cell.attempts for cell in known.cells} == {
+        "arithmetic": 10,
+        "more": 14,
+    }
     assert all(skipped.cells == () for skipped in plan_of(sized).skipped)

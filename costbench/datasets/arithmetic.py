@@ -138,6 +138,10 @@ class Arithmetic(Component):
             raise ValueError(f"levels must ascend, found {list(self.levels)}")
         return self
 
+    def known_size(self) -> int:
+        """All that are asked for."""
+        return self.problems
+
     def load(self) -> Iterator[Problem]:
         """The problems, level by level in turn; raises SuiteError when a level has too few."""
         low, high = self.levels
