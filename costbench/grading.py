@@ -12,7 +12,7 @@ from costbench.errors import SuiteError
 from costbench.interfaces import Grader
 from costbench.plugins import build_component
 from costbench.store import Store
-from costbench.types import Answered, Grade
+from costbench.types import NO_REFERENCE, Answered, Grade
 from costbench.voting import GradeAll, elect
 
 _UNGRADED = """
@@ -25,8 +25,8 @@ WHERE a.cell = :cell AND a.error IS NULL AND NOT EXISTS
 _OPTIONS = "(SELECT options FROM problem_facts f WHERE f.dataset = p.dataset AND f.id = p.id)"
 _KNOWS_OPTIONS = "SELECT 1 FROM sqlite_master WHERE name = 'problem_facts'"
 """Older run folders don't."""
-NO_RESPONSE, NO_REFERENCE = "no_response", "no_reference"
-"""Reasons of an undecided grade: what was answered is not known, or what is right."""
+NO_RESPONSE = "no_response"
+"""Reason of an undecided grade: what was answered is not known."""
 _AT_ONCE = 1_000
 """Responses in memory, whose grades are one transaction."""
 

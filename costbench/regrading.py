@@ -10,10 +10,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from costbench.changes_of_grades import Changes, Rule, as_json, changes_between, print_changes
-from costbench.grading import NO_REFERENCE, NO_RESPONSE, Grading, graders_in_use, parse_grader
+from costbench.grading import NO_RESPONSE, Grading, graders_in_use, parse_grader
 from costbench.interfaces import Grader
 from costbench.printable import clean
 from costbench.store import Store
+from costbench.types import NO_REFERENCE
 
 _PIPE_WIDTH = 140
 MOST_CHANGES = 20

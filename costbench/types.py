@@ -241,6 +241,8 @@ class Grade(Frozen):
     reason: str | None = None
 
 
+NO_REFERENCE = "no_reference"
+"""Why a grade is undecided, and accuracy not applicable: what would be right is not known."""
 GPU_SCOPE = "gpu_device"
 """The scope of meters that count GPUs one by one, in domains called "gpu:UUID"."""
 MODULE_SCOPE = "gpu_module"

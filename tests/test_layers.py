@@ -2,6 +2,7 @@
 
 import ast
 import graphlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -261,3 +262,29 @@ def test_analysis_is_pure(module: str) -> None:
         if is_part_of(name, "costbench")
         and not any(is_part_of(name, one) for one in ANALYSIS_MAY_KNOW)
     ]
+
+
+def test_a_public_word_is_said_in_one_module() -> None:
+    """Constants of one name and one text in two modules would drift apart."""
+    said: dict[tuple[str, str], list[str]] = {}
+    for module, tree in MODULES.items():
+        for name, text in public_words(tree):
+            said.setdefault((name, text), []).append(module)
+    assert ("NO_REFERENCE", "no_reference") in said
+    assert {word: modules for word, modules in said.items() if len(modules) > 1} == {}
+
+
+def public_words(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """Names and texts of `NAME = "text"` and `A, B = "a", "b"` outside of functions and classes."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign):
+            pairs = zip(alone(node.targets[0]), alone(node.value), strict=False)
+            for name, text in pairs:
+                said = text.value if isinstance(text, ast.Constant) else None
+                if isinstance(said, str) and re.fullmatch(r"[A-Z][A-Z_]+", ast.unparse(name)):
+                    yield ast.unparse(name), said
+
+
+def alone(node: ast.expr) -> list[ast.expr]:
+    """What a tuple is made of, or the one that is none."""
+    return node.elts if isinstance(node, ast.Tuple) else [node]

@@ -5,6 +5,7 @@ import json
 import os
 from dataclasses import dataclass
 
+from costbench.datasets.arithmetic import DEFAULT_LEVELS
 from costbench.interfaces import Policy
 from costbench.policies.asking import BudgetMode
 from costbench.policies.prompt_budget import PromptBudget
@@ -74,7 +75,7 @@ def made_by(recipe: Recipe) -> Made:
     if isinstance(recipe, SupervisedRecipe):
         return _made_by_supervision(recipe)
     arithmetic = recipe.data.get("kind") == "arithmetic"
-    low, high = recipe.data.get("levels", (1, 6))
+    low, high = recipe.data.get("levels", DEFAULT_LEVELS)
     return Made(
         recipe=recipe,
         identity=recipe_sha256(recipe),

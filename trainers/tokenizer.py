@@ -6,7 +6,9 @@ from pathlib import Path
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-THINK_OPEN, THINK_CLOSE = "<think>", "</think>"
+from trainers.traces import THINK_CLOSE
+
+THINK_OPEN = "<think>"
 _PAD, _TURN_OPEN, _TURN_CLOSE = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 
 # Digits stand alone (arithmetic by place value); a word carries the space before it.

@@ -10,8 +10,8 @@ from costbench.metering.reasons import REASONS, quality_of
 from costbench.prices import PriceBook
 from costbench.protocol import Protocol
 from costbench.records import CORRECT, ERROR, TRUNCATED, UNGRADED, CellRecord
-from costbench.report.contract import NO_REFERENCE
 from costbench.report.energy import CellEnergy
+from costbench.types import NO_REFERENCE
 
 _NEARLY = 0.99
 _LATE_S, _LATE_SHARE = 0.01, 0.01

@@ -13,7 +13,8 @@ from costbench.analysis.ratio import Instrument, Ratio
 from costbench.analysis.stats import Estimate, bound_without_correct, percentile_interval
 from costbench.report.caveats import unknown_energy
 from costbench.report.cell_tables import CellTables, MeasuredCell
-from costbench.report.contract import NO_REFERENCE, FrontierMetric
+from costbench.report.contract import FrontierMetric
+from costbench.types import NO_REFERENCE
 
 Floats = NDArray[np.float64]
 

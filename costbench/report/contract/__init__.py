@@ -5,7 +5,6 @@ reason beside it.
 """
 
 from costbench.report.contract.cell import (
-    NO_REFERENCE,
     CellReport,
     EnergyFacts,
     IdleFacts,
@@ -75,7 +74,6 @@ from costbench.report.contract.wanting import (
 
 __all__ = [
     "METHOD_VERSION",
-    "NO_REFERENCE",
     "SCHEMA_VERSION",
     "ApiFacts",
     "AssumptionFacts",

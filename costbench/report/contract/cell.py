@@ -9,10 +9,8 @@ from costbench.report.contract.costs import ApiFacts, Footprint, TariffFacts
 from costbench.report.contract.estimates import E, Facts, FrontierMetric, Spread
 from costbench.report.contract.repricing import UsageFacts
 from costbench.report.contract.serving import ServingFacts
-from costbench.types import Provenance, Quality, Role
+from costbench.types import NO_REFERENCE, Provenance, Quality, Role
 
-NO_REFERENCE = "no_reference"
-"""Why accuracy is not applicable; a caveat, too."""
 _NO_IDLE = E(value=None, reason="no_idle")
 _NOT_MEASURED = E(value=None, reason="not_measured")
 
