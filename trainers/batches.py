@@ -3,7 +3,7 @@
 import os
 import random
 import signal
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +31,12 @@ class Batch:
     ids: torch.Tensor
     weights: torch.Tensor
     """How much each token counts in the loss: 0 for prompt, planted mistakes and padding."""
+
+    def parts(self, rows: int | None) -> Iterator["Batch"]:
+        """The same rows, at most so many at once."""
+        at_once = rows or len(self.ids)
+        pairs = zip(self.ids.split(at_once), self.weights.split(at_once), strict=True)
+        return (Batch(ids, weights) for ids, weights in pairs)
 
 
 def batches(

@@ -28,6 +28,7 @@ class Computer:
         self._states: Callable[..., Any] = (
             torch.compile(states, dynamic=True) if compute.compile else states
         )
+        self._rows_at_once = compute.rows_at_once
         self._context = int(model.config.max_position_embeddings)
 
     @property
@@ -36,6 +37,22 @@ class Computer:
         if self._device.type != "cuda":
             return ()
         return (f"GPU-{torch.cuda.get_device_properties(self._device).uuid}",)
+
+    def descend(self, batch: Batch) -> torch.Tensor:
+        """Add the gradients of the batch's loss to what is there; the loss stays where it was computed.
+
+        A few rows at once give what all at once do, but for the last digits: each token counts by its share
+        of the whole batch's weight. Raises TrainError as `loss` does.
+        """
+        whole = float(batch.weights[:, 1:].sum())
+        losses = []
+        for part in batch.parts(self._rows_at_once):
+            share = float(part.weights[:, 1:].sum()) / whole
+            if share:  # rows in which nothing counts have no mean
+                loss = self.loss(part) * share
+                loss.backward()
+                losses.append(loss.detach())
+        return torch.stack(losses).sum()
 
     def loss(self, batch: Batch) -> torch.Tensor:
         """Weighted mean cross entropy over the tokens that count, in float32.

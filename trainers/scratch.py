@@ -78,6 +78,8 @@ class Compute(Frozen):
     """Of the products in the model; weights and the optimizers' state are float32 either way."""
     compile: bool = False
     """By torch.compile: the first steps take a minute or more."""
+    rows_at_once: Count | None = None
+    """Of a batch: fewer need less memory for the same step, whose gradients are added up; all unless said."""
     workers: Annotated[int, Field(ge=0, le=64)] = 0
     """Processes that write traces ahead, at most one per core; without any, batches (the same ones) are
     written between two steps."""

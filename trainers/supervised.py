@@ -99,12 +99,11 @@ class _Learner:
             for group in optimizer.param_groups:
                 group["lr"] = group["initial_lr"] * scale
             optimizer.zero_grad()
-        loss = self.computer.loss(batch)
-        loss.backward()
+        loss = self.computer.descend(batch)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.plan.gradient_clip)
         for optimizer in self.optimizers:
             optimizer.step()
-        return loss.detach()
+        return loss
 
 
 class _Steps:

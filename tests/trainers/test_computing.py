@@ -61,6 +61,25 @@ def test_the_loss_is_the_weighted_mean_over_the_tokens_that_count(model, batch):
         torch.testing.assert_close(gradients[name], parameter.grad, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.parametrize("rows", [None, 1, 3, 4, 100])
+def test_some_rows_at_once_give_the_loss_and_gradients_of_all(model, batch, rows):
+    weights = batch.weights.clone()
+    weights[0] = 0  # a row in which nothing counts
+    uneven = Batch(ids=batch.ids, weights=weights)
+    expected, gradients = computed(model, uneven)
+    model.zero_grad()
+    computer = Computer(model, Compute(device="cpu", rows_at_once=rows))
+    largest = []
+    computer._states = lambda **given: (
+        largest.append(len(given["input_ids"])),
+        model.model(**given),
+    )[1]
+    assert computer.descend(uneven).item() == pytest.approx(expected, rel=1e-5)
+    assert max(largest) == min(rows or 4, 4)
+    for name, parameter in model.named_parameters():
+        torch.testing.assert_close(parameter.grad, gradients[name], rtol=1e-3, atol=1e-5)
+
+
 def test_bfloat16_is_of_the_products_only_and_gives_nearly_the_same(model, batch):
     exact, gradients = computed(model, batch)
     rounded, others = computed(model, batch, dtype="bfloat16")
