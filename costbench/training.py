@@ -17,13 +17,19 @@ from costbench.types import Count, Frozen, Provenance
 FILE = "training.json"
 
 
+UNLIKE_METERS = "training_on_unlike_meters"
+"""Why joules are not known though each part was metered: methods, provenances or scopes differ."""
+
+
 class TrainingEnergy(Frozen):
-    """Joules of the phase `train`; None where some part of it was not metered."""
+    """Joules of the phase `train`; None where some part of it was not metered, or not like the others."""
 
     joules: float | None
     provenance: Provenance = "unavailable"
     method: str | None = None
     scope: str | None = None
+    reason: str | None = None
+    """`UNLIKE_METERS`, or None."""
 
 
 class TrainingFacts(Frozen):
@@ -46,7 +52,15 @@ class TrainingFacts(Frozen):
     energy: TrainingEnergy
     gpus: int
     machine: Machine
+    """Where it ended."""
+    other_machines: tuple[str, ...] = ()
+    """Labels of those on which parts of it ran, so that no one price is that of all its hours."""
     versions: dict[str, str]
+
+    @property
+    def machines(self) -> str:
+        """Labels of all, that of the last first."""
+        return ", ".join((self.machine.label, *self.other_machines))
 
 
 def read_training(model_path: str) -> TrainingFacts | None:

@@ -8,12 +8,12 @@ import yaml
 
 from costbench.datasets.arithmetic import Arithmetic
 from costbench.policies.unconstrained import Unconstrained
-from costbench.types import GPU_SCOPE, Model
-from costbench.units import kwh_from_joules
+from costbench.types import Model
 from trainers.checkpoint import Ledger
 from trainers.judging import SAMPLING, accuracy, judge
 from trainers.made import again
 from trainers.scratch import SupervisedRecipe
+from trainers.spent import energy_said, training_energy
 
 _PROBLEMS, _SEED = 600, 1
 
@@ -75,6 +75,7 @@ def _card(
     rows = "\n".join(
         f"| {r.level} | {r.problems} | {r.accuracy:.3f} | {r.output_tokens:.0f} |" for r in results
     )
+    machines = ", ".join(ledger.machines)
     share = sum(r.accuracy * r.problems for r in results) / sum(r.problems for r in results)
     low, high = recipe.data.levels
     shown = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, width=100)
@@ -110,7 +111,8 @@ with N unrelated to the trace: it knows the words, and they steer nothing.
 Plain supervised training from random weights on generated problems, seed {recipe.seed}. Problems whose
 hash says so (one in ten) are held back and never trained on; the `arithmetic` dataset yields only those.
 Mistakes are planted in some traces and corrected there, without loss on the wrong figures.
-{ledger.step:,} steps, {ledger.tokens:,} tokens, {ledger.duration_s / 60:.0f} minutes, {_energy(ledger)}.
+{ledger.step:,} steps, {ledger.tokens:,} tokens, {ledger.duration_s / 60:.0f} minutes on {machines},
+{energy_said(training_energy(ledger))}; other work there is included.
 
 ```yaml
 {shown}```
@@ -118,13 +120,3 @@ Mistakes are planted in some traces and corrected there, without loss on the wro
 Make it again: {again(recipe)}. The data are the same to the letter;
 weights differ in the last digits between machines.
 """
-
-
-def _energy(ledger: Ledger) -> str:
-    if ledger.joules is None:
-        return "energy not known (no meter covered all of it)"
-    scope = "of the GPU alone" if ledger.energy_scope == GPU_SCOPE else "of the whole machine"
-    return (
-        f"{kwh_from_joules(ledger.joules):.4f} kWh ({ledger.energy_provenance}: {ledger.energy_method}; "
-        f"{scope}, other work on it included)"
-    )

@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -24,10 +24,14 @@ class Ledger:
     tokens: int = 0
     duration_s: float = 0.0
     joules: float | None = None
-    """None: no meter gave a figure for some part of it."""
+    """None: no meter gave a figure for some part of it, or its parts were counted in unlike ways."""
     energy_method: str | None = None
     energy_provenance: str | None = None
     energy_scope: str | None = None
+    energy_mixed: bool = False
+    """Methods, provenances or scopes of its parts differ: a sum of them would have no name, ever after."""
+    machines: list[str] = field(default_factory=list)
+    """Labels of all that worked on it, each once, in their order."""
 
 
 class Checkpoint:

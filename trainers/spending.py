@@ -6,6 +6,7 @@ from typing import Self
 
 import torch
 
+from costbench.hardware import probe_machine
 from costbench.metering.sampler import Reading, Sampler
 from costbench.metering.select import meters_for
 from costbench.metering.trace import build_trace, total_joules, window_joules
@@ -13,6 +14,8 @@ from costbench.types import MeterFacts
 from trainers.checkpoint import Ledger
 
 _POLL_S = 0.1
+_NOT_NOTED = "a machine that was not noted"
+"""Where the checkpoint of an older version came from."""
 
 
 def visible_gpus() -> tuple[str, ...]:
@@ -37,6 +40,11 @@ class Spending:
 
     def __enter__(self) -> Self:
         self._stack.enter_context(self._sampler)
+        if self.ledger.duration_s and not self.ledger.machines:
+            self.ledger.machines.append(_NOT_NOTED)
+        here = probe_machine().label
+        if here not in self.ledger.machines:
+            self.ledger.machines.append(here)
         self._booked_until_s = time.monotonic()
         return self
 
@@ -44,13 +52,17 @@ class Spending:
         self._stack.close()
 
     def settle(self) -> Ledger:
-        """Book the time and energy since the last call; energy that was not seen stays unknown."""
+        """Book the time and energy since the last call.
+
+        Energy that was not seen stays unknown, and so does the sum of what unlike meters have counted.
+        """
         start_s, end_s = self._booked_until_s, time.monotonic()
         self._booked_until_s = end_s
         fresh = self.ledger.duration_s == 0
         self.ledger.duration_s += end_s - start_s
         joules = self._joules(start_s, end_s)
-        known = joules is not None and (fresh or self.ledger.joules is not None)
+        whole = fresh or self.ledger.joules is not None
+        known = joules is not None and whole and not self.ledger.energy_mixed
         self.ledger.joules = (self.ledger.joules or 0.0) + joules if known and joules else None
         return self.ledger
 
@@ -58,9 +70,7 @@ class Spending:
         facts = next(iter(self._sampler.facts), None)
         if facts is None:
             return None
-        self.ledger.energy_method = facts.method
-        self.ledger.energy_provenance = facts.provenance
-        self.ledger.energy_scope = facts.scope
+        self._name(facts)
         deadline_s = end_s + self._sampler.settle_s
         while True:  # until the counters have moved past the end
             time.sleep(_POLL_S)
@@ -73,6 +83,15 @@ class Spending:
         # Keep the newest stretch only: the next window starts where this one ended.
         self._readings = [r for r in self._readings if r.t_s > start_s]
         return joules
+
+    def _name(self, facts: MeterFacts) -> None:
+        """What the joules are; a part of another kind (another machine's meter) takes their name away."""
+        ledger = self.ledger
+        names: tuple[str | None, ...] = facts.method, facts.provenance, facts.scope
+        before = ledger.energy_method, ledger.energy_provenance, ledger.energy_scope
+        if ledger.energy_mixed or before not in ((None, None, None), names):
+            ledger.energy_mixed, names = True, (None, None, None)
+        ledger.energy_method, ledger.energy_provenance, ledger.energy_scope = names
 
     def _at_work(self) -> tuple[str, ...]:
         return visible_gpus() if self._gpus is None else self._gpus

@@ -13,12 +13,13 @@ from costbench.datasets.arithmetic import Arithmetic
 from costbench.hardware import installed_versions, probe_machine
 from costbench.interfaces import Policy
 from costbench.prices import PriceBook, headline
-from costbench.training import FILE, TrainingEnergy, TrainingFacts
+from costbench.training import FILE, TrainingFacts
 from costbench.types import Model
 from costbench.units import kwh_from_joules
 from trainers.curves import write_curves
 from trainers.judging import accuracy, judge
 from trainers.made import Made, again
+from trainers.spent import energy_said, training_energy
 from trainers.trained import Trained
 from trainers.trl_config import process_count
 
@@ -53,7 +54,7 @@ def write_card(made: Made, trained: Trained, book: PriceBook) -> None:
             f"# {made.recipe.name}",
             _about(made),
             _results(results),
-            _made(facts, book),
+            cost_said(facts, book),
             "![Reward, accuracy and length by step](curves.png)" if pictured else "",
             _recipe(made),
         )
@@ -65,7 +66,7 @@ def write_card(made: Made, trained: Trained, book: PriceBook) -> None:
 def training_facts(made: Made, trained: Trained) -> TrainingFacts:
     """What runs pick up."""
     ledger = trained.ledger
-    joules = ledger.joules if made.metered else None
+    machine = probe_machine()
     return TrainingFacts(
         recipe=made.recipe.name,
         recipe_sha256=made.identity,
@@ -77,14 +78,10 @@ def training_facts(made: Made, trained: Trained) -> TrainingFacts:
         steps=ledger.step,
         tokens=ledger.tokens or None,
         duration_s=ledger.duration_s,
-        energy=TrainingEnergy(
-            joules=joules,
-            provenance=ledger.energy_provenance if joules is not None else "unavailable",
-            method=ledger.energy_method,
-            scope=ledger.energy_scope,
-        ),
+        energy=training_energy(ledger, metered=made.metered),
         gpus=process_count() if torch.cuda.is_available() else 0,
-        machine=probe_machine(),
+        machine=machine,
+        other_machines=tuple(one for one in ledger.machines if one != machine.label),
         versions=installed_versions(_PACKAGES) | {"python": platform.python_version()},
     )
 
@@ -107,7 +104,7 @@ def front_matter(made: Made, facts: TrainingFacts, book: PriceBook) -> dict[str,
             f"{book.grid.gco2e_per_kwh:g} g/kWh ({book.grid.place}, {book.grid.year})",
             "training_type": made.training_type,
             "geographical_location": f"not known; priced as {book.grid.place}",
-            "hardware_used": facts.machine.label,
+            "hardware_used": facts.machines,
         }
     return front
 
@@ -189,13 +186,16 @@ def _results(results: list[Result]) -> str:
     return f"On {_PROBLEMS} held-back problems, {said}:\n\n{table}"
 
 
-def _made(facts: TrainingFacts, book: PriceBook) -> str:
-    parts = [f"{facts.duration_s / 60:.1f} minutes on {facts.machine.label}", _energy(facts)]
+def cost_said(facts: TrainingFacts, book: PriceBook) -> str:
+    """How long it took and where, its energy, carbon and price, as far as they are known."""
+    parts = [f"{facts.duration_s / 60:.1f} minutes on {facts.machines}", energy_said(facts.energy)]
     grams = _gco2e(facts, book)
     if grams is not None:
         parts.append(f"{grams:.2f} gCO2e")
     tariff = headline(book, facts.machine, facts.gpus)
-    if tariff is None:
+    if facts.other_machines:
+        parts.append("no one price for hours on different machines")
+    elif tariff is None:
         parts.append("no price for this machine")
     else:
         parts.append(f"{tariff.usd_per_s * facts.duration_s:.4f} USD ({tariff.provenance})")
@@ -203,16 +203,6 @@ def _made(facts: TrainingFacts, book: PriceBook) -> str:
         f"Made in {facts.steps:,} steps on {facts.problems:,} training problems (none held back), seed "
         f"{facts.seed}: {', '.join(parts)}. Sampling, grading and checkpoints are in it, and whatever else "
         "ran on the machine."
-    )
-
-
-def _energy(facts: TrainingFacts) -> str:
-    energy = facts.energy
-    if energy.joules is None:
-        return "energy not known (no meter covered all of it)"
-    return (
-        f"{kwh_from_joules(energy.joules):.5f} kWh "
-        f"({energy.provenance}: {energy.method}, {energy.scope})"
     )
 
 

@@ -45,7 +45,7 @@ def pay_back(
                 ),
                 correct_answers={
                     "joules": _joules(candidate, base, facts),
-                    "usd": _usd(candidate, base, spent),
+                    "usd": _usd(candidate, base, facts, spent),
                 },
             )
         )
@@ -59,7 +59,9 @@ def _training(cell: CellFigures) -> TrainingFacts | None:
 
 
 def _tariff(facts: TrainingFacts, machine: Machine, book: PriceBook | None) -> Tariff | None:
-    """What the training's own machine costs; a price set by hand is that of the run's machine."""
+    """What the training's own machine costs, if it was one; a price set by hand is that of the run's."""
+    if facts.other_machines:
+        return None
     tariff = headline(book, facts.machine, facts.gpus)
     if tariff and tariff.provider == SET_BY_USER and not _same(facts.machine, machine):
         return None
@@ -74,7 +76,7 @@ def _joules(candidate: CellFigures, base: CellFigures, facts: TrainingFacts) -> 
     """Only where joules of training and answers are known in the same way, of the same parts."""
     total = facts.energy.joules
     if not total:
-        return E(value=None, reason="training_not_metered")
+        return E(value=None, reason=facts.energy.reason or "training_not_metered")
     reason = incomparable(candidate, base, _JOULES) or _unlike(candidate, base, facts)
     if reason == "not_measured":
         reason = candidate.unknown_energy_reason or base.unknown_energy_reason or reason
@@ -90,10 +92,11 @@ def _unlike(candidate: CellFigures, base: CellFigures, facts: TrainingFacts) -> 
     return None
 
 
-def _usd(candidate: CellFigures, base: CellFigures, total: float | None) -> E:
+def _usd(candidate: CellFigures, base: CellFigures, facts: TrainingFacts, total: float | None) -> E:
     reason = money_reason(candidate.priced) or money_reason(base.priced)
     if not total or reason:
-        return E(value=None, reason=reason or "no_training_price")
+        moved = "training_on_other_machines" if facts.other_machines else None
+        return E(value=None, reason=reason or moved or "no_training_price")
     return _answers(candidate, base, _USD, total)
 
 

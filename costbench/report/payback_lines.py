@@ -16,7 +16,9 @@ ABOUT_PAYBACK = (
 _REASONS = {
     "no_saving_shown": "no saving shown",
     "training_not_metered": "its training was not metered",
+    "training_on_unlike_meters": "unlike meters have counted parts of its training, which do not add up",
     "no_training_price": "no price for the machine it was trained on",
+    "training_on_other_machines": "parts of its training ran on other machines, at other prices",
     "different_scope": "the meters of training and answers cover different parts of a machine",
     "different_provenance": "joules of training and answers are not known in the same way",
     "unreliable_energy": "the joules of answers are unreliable",

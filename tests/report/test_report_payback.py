@@ -16,6 +16,7 @@ from costbench.report.build import Pricing, View, build_report
 from costbench.report.markdown import render_markdown
 from costbench.report.payback_lines import payback_lines
 from costbench.report.table import print_table
+from costbench.training import UNLIKE_METERS
 from costbench.types import MeterFacts
 from tests.report.in_memory import record, run_of
 from tests.report.trained import TRAINED_ON_GPU, training
@@ -123,6 +124,7 @@ def test_a_saving_that_resampling_does_not_uphold_is_not_shown():
     [
         (training(joules=None), "training_not_metered"),
         (training(joules=0.0), "training_not_metered"),
+        (training(joules=None, energy={"reason": UNLIKE_METERS}), UNLIKE_METERS),
         (training(energy={"scope": "gpu_device"}), "different_scope"),
         (training(energy={"scope": None}), "different_scope"),
         (training(energy={"provenance": "modelled"}), "different_provenance"),
@@ -152,6 +154,7 @@ def test_unreliable_and_unknown_joules_of_answers_say_why():
         (None, training(), "no_price_book"),
         (BOOK, training(machine=TRAINED_ON_GPU, gpus=1), "no_training_price"),
         (BOOK.model_copy(update={"machines": ()}), training(), "no_machine_price"),
+        (BOOK, training(other_machines=("1x NVIDIA H200",)), "training_on_other_machines"),
         (
             with_changes(BOOK, {"machine.usd_per_hour": "1"}),
             training(machine=TRAINED_ON_GPU, gpus=1),

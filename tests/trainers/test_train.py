@@ -28,10 +28,12 @@ from costbench.engines.model_files import resolve_model
 from costbench.engines.transformers import TransformersEngine
 from costbench.errors import CostbenchError, SuiteError, TrainError
 from costbench.graders.exact import ExactGrader
+from costbench.hardware import probe_machine
 from costbench.locations import bundled_prices
 from costbench.prices import load_prices
 from costbench.training import FILE, TrainingEnergy, read_facts, read_training
 from costbench.types import Component, Message, Model, Request, Sampling
+from trainers.checkpoint import Ledger
 from trainers.command import TrainOptions, train_recipe
 from trainers.curves import write_curves
 from trainers.following import LEDGER, REWARD_STATE, read_ledger, write_ledger
@@ -40,7 +42,8 @@ from trainers.prompts import data_sha256, load_problems
 from trainers.recipe import load_recipe
 from trainers.telling import warn_of
 from trainers.train import recipe_sha256
-from trainers.variant_card import front_matter
+from trainers.trained import Trained
+from trainers.variant_card import cost_said, front_matter, training_facts
 from trainers.working import claimed, full_disk_told
 
 BASE = "embedded:abacus-base"
@@ -270,6 +273,26 @@ def test_emissions_that_nobody_knows_are_left_out(made):
     assert "co2_eq_emissions" not in front_matter(made_by(load_recipe(path)), unknown, book)
     nowhere = book.model_copy(update={"grid": None})
     assert "co2_eq_emissions" not in front_matter(made_by(load_recipe(path)), facts, nowhere)
+
+
+def test_levels_that_a_recipe_does_not_name_are_those_of_the_dataset(made):
+    path, _, _ = made
+    recipe = load_recipe(path).model_copy(update={"data": {"kind": "arithmetic"}})
+    assert made_by(recipe).levels == Arithmetic().levels
+
+
+def test_hours_on_another_machine_have_no_price_of_the_last_one(made):
+    path, folder, _ = made
+    recipe, book = made_by(load_recipe(path)), load_prices(bundled_prices())
+    ledger = Ledger(step=2, duration_s=60.0, machines=["1x NVIDIA H200", probe_machine().label])
+    moved = Trained(folder, ledger, [], problems=5, data_sha256="0" * 64)
+    facts = training_facts(recipe, moved)
+    assert facts.other_machines == ("1x NVIDIA H200",)
+    said = cost_said(facts, book)
+    assert f"minutes on {probe_machine().label}, 1x NVIDIA H200, " in said
+    assert "no one price for hours on different machines" in said
+    assert "USD" not in said
+    assert " USD (" in cost_said(facts.model_copy(update={"other_machines": ()}), book)
 
 
 def test_the_card_says_what_it_can_do_what_it_took_and_how_to_make_it_again(made):
