@@ -9,6 +9,7 @@ from costbench.cell import Cell
 from costbench.errors import ContextFullError, EngineError, RequestError, TransientError
 from costbench.interfaces import OpenEngine
 from costbench.types import Completion, Piece, Problem, Request, Retry, Solution
+from costbench.unheeded import refuse_unheeded
 
 
 class Turn(NamedTuple):
@@ -88,6 +89,7 @@ class _Calls:
     async def generate(self, request: Request) -> Completion:
         number, self._begun = self._begun, self._begun + 1  # others may begin before this one ends
         self._last_request = request
+        refuse_unheeded(self._cell.engine, request, self._cell.policy_name)
         done = await self._ask(
             request.model_copy(
                 update={

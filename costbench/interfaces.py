@@ -72,7 +72,8 @@ class Policy(Described, Protocol):
 
     Where it has `votes`, each piece of its solution is a response of its own, and the answer that most of
     them give is the attempt's. Class attributes say what it needs: `continues` an engine that goes on with
-    what is written, `engine_budgets` one that is Budgeting, `closes_thinking` a model that thinks.
+    what is written, `engine_budgets` one that is Budgeting, `ignores_eos` one that `takes_ignore_eos`,
+    `closes_thinking` a model that thinks.
     """
 
     async def solve(self, problem: Problem, model: Model, generate: Generate) -> Solution:
@@ -101,7 +102,11 @@ class OpenEngine(Protocol):
 
 @runtime_checkable
 class Engine(Described, Protocol):
-    """A way to serve a model."""
+    """A way to serve a model.
+
+    Class attributes say what else it heeds of a request: `takes_token_ids` sends `Message.token_ids` as they
+    are, `takes_ignore_eos` goes on past an end of turn. Loads that need one that is not said are refused.
+    """
 
     def open(self, model: Model, concurrency: int) -> AbstractAsyncContextManager[OpenEngine]:
         """Load the model for so many requests at once; raises EngineError that says what is missing."""

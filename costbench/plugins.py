@@ -3,7 +3,7 @@
 import difflib
 import re
 from collections.abc import Mapping
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, entry_points, packages_distributions, version
 from typing import Any
 
 from costbench.errors import PluginError
@@ -21,6 +21,7 @@ _KINDS: Mapping[str, tuple[type, str]] = {
 }
 
 
+_OURS = "costbench"
 _PLACE = re.compile(r"\w+(\.\w+)*:\w+(\.\w+)*")
 """Of a class: "package.module:Class"."""
 
@@ -46,6 +47,21 @@ def component_spec(family: str, component: Described) -> dict[str, Any]:
     place = f"{kind.__module__}:{kind.__qualname__}"
     by_name = any(point.value == place for point in installed)
     return component.model_dump(mode="json") | ({} if by_name else {"kind": place})
+
+
+def strangers_versions(family: str, component: Described) -> dict[str, str]:
+    """Packages that somebody else's component came in; none of ours, none of a module that nobody installed.
+
+    By its entry point, or by its module where a suite names it by its place.
+    """
+    kind = type(component)
+    place = f"{kind.__module__}:{kind.__qualname__}"
+    points = entry_points(group=f"costbench.{family}")
+    found = {point.dist.name for point in points if point.value == place and point.dist}
+    module = kind.__module__.partition(".")[0]
+    if not found and module != _OURS:
+        found = set(packages_distributions().get(module, ()))
+    return {name: version(name) for name in sorted(found - {_OURS})}
 
 
 def component_class(family: str, kind: str) -> type[Component]:

@@ -20,6 +20,7 @@ from costbench.interfaces import Dataset, Described, Engine, Grader, Meter, Poli
 from costbench.plugins import build_component
 from costbench.protocol import DEFAULTS, Protocol
 from costbench.types import Count, Frozen, Model, Name, Sampling
+from costbench.unheeded import why_not_this_policy
 from costbench.wanted import Decision, Demand, Slo
 from costbench.yaml_file import MANY, ONE, YamlFile, read_yaml
 
@@ -239,6 +240,14 @@ class Group(Frozen):
         for name in known:
             if not any(name in use.models or not use.models for use in self.policies):
                 raise ValueError(f"models: no policy of group {self.name} is for {name!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _engine_takes_policies(self) -> Self:
+        for use in self.policies:
+            why = why_not_this_policy(self.engine, use.policies[0], use.name)
+            if why is not None:
+                raise ValueError(f"policies: {why}")
         return self
 
 

@@ -2,12 +2,14 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parents[1]
 PLUGIN = Path(__file__).parent / "external_plugin"
 SUITE = """
 name: theirs
@@ -39,7 +41,7 @@ def costbench(folder: Path, packages: Path, *arguments: str) -> subprocess.Compl
     return subprocess.run(
         [sys.executable, "-m", "costbench", *arguments],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(packages)},
+        env={**os.environ, "PYTHONPATH": f"{packages}{os.pathsep}{ROOT}"},
         capture_output=True,
         text=True,
         check=False,
@@ -68,9 +70,99 @@ def test_a_strangers_policy_meter_and_dataset_are_used_by_name(
         assert spent["joules"] == pytest.approx(65 * spent["duration_s"], rel=0.05)
 
 
+LOAD = """
+name: load
+meters: none
+groups:
+  - name: g
+    engine: calculator
+    datasets: [{kind: DATASET, name: asked}]
+    models: [{name: none, path: nowhere/at-all, role: baseline}]
+    policies: [POLICY]
+"""
+
+
+def load_of(dataset: str, policy: str) -> str:
+    return LOAD.replace("DATASET", dataset).replace("POLICY", policy)
+
+
+def test_an_engine_that_does_not_say_that_it_takes_a_load_is_not_sent_another(
+    installed: Path, tmp_path: Path
+) -> None:
+    theirs = tmp_path / "load.yaml"
+    theirs.write_text(load_of("doubles", "fixed_length"))
+    at_plan = costbench(tmp_path, installed, "plan", "load.yaml")
+    assert at_plan.returncode == 1
+    assert (
+        "policy fixed_length needs responses of a fixed length (`ignore_eos`), and engine calculator"
+        in at_plan.stderr
+    )
+    theirs.write_text(load_of("random_tokens", "unconstrained"))
+    at_run = costbench(tmp_path, installed, "run", "load.yaml")
+    assert at_run.returncode == 1
+    assert "dataset asked has prompts of token ids, and engine calculator" in at_run.stderr
+    for said in (at_plan.stderr, at_run.stderr):
+        assert "use the engine `transformers` or `vllm`" in " ".join(said.split())
+    assert not (tmp_path / "runs").exists()
+    theirs.write_text(load_of("doubles", "unconstrained"))
+    assert costbench(tmp_path, installed, "run", "load.yaml").returncode == 0
+
+
+def identity_with(packages: Path, folder: Path, suite: str) -> dict[str, str]:
+    (folder / "suite.yaml").write_text(suite)
+    code = (
+        "import json, sys; from pathlib import Path; from costbench.plan import make_plan; "
+        "from costbench.suite import load_suite; from machines import machine; "
+        "print(json.dumps(make_plan(load_suite(Path('suite.yaml')), machine()).identity))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (packages, ROOT, ROOT / "tests")))},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    found: dict[str, str] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("changed", "differs_in"),
+    [
+        ({}, {"g/packages"}),
+        ({"engine: calculator": 'engine: "costbench_example.calculator:Calculator"'}, {"g/packages"}),
+        ({"engine: calculator": "engine: transformers"}, set()),
+        (
+            {"engine: calculator": "engine: transformers", "[unconstrained]": "[answer_at_once]"},
+            {"g/packages"},
+        ),
+        (
+            {"engine: calculator": "engine: transformers",
+             "meters: none": "meters: [{kind: rated_power, watts: 65}]"},
+            {"versions"},
+        ),
+    ],
+)  # fmt: skip
+def test_an_update_of_what_strangers_installed_is_another_run(
+    installed: Path, tmp_path: Path, changed: dict[str, str], differs_in: set[str]
+) -> None:
+    """Of their engine, policy or meter; a dataset's problems are hashed one by one."""
+    suite = load_of("doubles", "unconstrained")
+    for ours, other in changed.items():
+        assert ours in suite
+        suite = suite.replace(ours, other)
+    updated = tmp_path / "updated"
+    shutil.copytree(installed, updated)
+    (metadata,) = updated.glob("*.dist-info/METADATA")
+    metadata.write_text(metadata.read_text().replace("Version: 1.0", "Version: 1.1"))
+    before, after = (identity_with(each, tmp_path, suite) for each in (installed, updated))
+    assert {part for part in before if before[part] != after.get(part)} == differs_in
+    assert before.keys() == after.keys()
+
+
 def test_doctor_tries_what_strangers_installed(installed: Path, tmp_path: Path) -> None:
     said = costbench(tmp_path, installed, "doctor").stdout
     assert "works   policy   answer_at_once: costbench_example.answer_at_once:AnswerAtOnce" in said
+    assert "works   engine   calculator" in said
     assert "untried meter    rated_power: needs settings of yours: watts" in said
 
 

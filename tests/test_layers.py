@@ -66,6 +66,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "costbench.store",
         "costbench.run_folder",
         "costbench.suite",
+        "costbench.unheeded",
         "costbench.wanted",
         "costbench.prices",
         "costbench.hardware",

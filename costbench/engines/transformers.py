@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from costbench.allocator import keep_freed_memory
 from costbench.engines.batching import Batcher
@@ -24,6 +24,8 @@ from costbench.types import Component, Count, Model
 class TransformersEngine(Component):
     """`device: auto` is a CUDA GPU where there is one; `dtype: auto` the weights' own there, else float32."""
 
+    takes_ignore_eos: ClassVar[bool] = True
+    takes_token_ids: ClassVar[bool] = True
     kind: Literal["transformers"] = "transformers"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"

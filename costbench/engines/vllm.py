@@ -33,6 +33,8 @@ _SAID_ELSEWHERE = {
 class VllmEngine(Component):
     """Keys are named as vLLM names them; what is not said is vLLM's own default."""
 
+    takes_ignore_eos: ClassVar[bool] = True
+    takes_token_ids: ClassVar[bool] = True
     trial: ClassVar[dict[str, Any]] = {
         "enforce_eager": True,
         "gpu_memory_utilization": 0.1,

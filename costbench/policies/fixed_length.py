@@ -1,6 +1,6 @@
 """Responses of a given length: a load for time and energy, where what is written does not matter."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from costbench.interfaces import Generate
 from costbench.policies.asking import ask
@@ -10,6 +10,7 @@ from costbench.types import Component, Count, Model, Problem, Request, Solution
 class FixedLength(Component):
     """As many tokens as the problem asks for, past every end of turn; as `vllm bench serve` has it."""
 
+    ignores_eos: ClassVar[bool] = True
     kind: Literal["fixed_length"] = "fixed_length"
     max_tokens: Count = 1024
     """No response is longer, and one has this length where its problem does not say another. What is cut
