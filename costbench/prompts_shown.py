@@ -4,6 +4,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from costbench.cell import Cell
+from costbench.engines.random_weights import is_random
 from costbench.engines.rendering import rendered_here
 from costbench.errors import CostbenchError, SuiteError
 from costbench.plan import Plan
@@ -21,18 +22,31 @@ def print_prompts(plan: Plan) -> None:
     for cell in (*plan.cells, *elsewhere):
         first.setdefault(cell.dataset_name, cell)
     for name, cell in first.items():
-        console.rule(escape(clean(f"{name}, graded by {cell.grader.kind}")), align="left")
+        graded = f"graded by {cell.grader.kind}"
         try:
             problem = cell.problems[0] if cell.problems else _first(_use(plan, cell))
         except SuiteError as error:
+            _head(console, f"{name}, {graded}")
             console.out(f"not here: {clean(str(error))}", highlight=False)
-        else:
+            continue
+        if problem.prompt_ids is None:
+            _head(console, f"{name}, {graded}")
             _print(console, cell, problem)
+        else:
+            _head(console, f"{name}, {'not graded' if problem.answer is None else graded}")
+            console.out(f"{len(problem.prompt_ids)} token ids, sent as they are", highlight=False)
+
+
+def _head(console: Console, text: str) -> None:
+    console.rule(escape(clean(text)), align="left")
 
 
 def _print(console: Console, cell: Cell, problem: Problem) -> None:
     _out(console, problem.prompt)
     name = clean(cell.model.name)
+    if is_random(cell.model):
+        console.out(f"(not rendered: {name} has random weights and no tokenizer)", highlight=False)
+        return
     try:
         rendered = rendered_here(cell.model, ask(problem))
     except CostbenchError as error:

@@ -188,6 +188,27 @@ def test_a_prompt_whose_data_or_tokenizer_is_not_here_is_told_in_a_sentence(
     )
 
 
+def test_prompts_of_token_ids_are_shown_as_what_is_sent(tmp_path: Path) -> None:
+    """No template, no description in words, no grader, whatever the model."""
+    load = "{kind: random_tokens, name: decode, problems: 2, input_tokens: 9, output_tokens: 7}"
+    for model in ("embedded:abacus-base", "random:tiny"):
+        suite = tmp_path / "load.yaml"
+        text = SUITE.replace("MODEL", f'"{model}"')
+        suite.write_text(text.replace("[{kind: arithmetic, problems: 8, seed: 7}]", f"[{load}]"))
+        said = costbench("plan", suite, "--show-prompt").stdout
+        shown = said.split("decode, not graded")[1].splitlines()
+        assert shown[1] == "9 token ids, sent as they are"
+        assert "rendered" not in said
+        assert "random tokens" not in said
+
+
+def test_a_model_of_random_weights_has_no_tokenizer_to_render_with(tmp_path: Path) -> None:
+    suite = tmp_path / "words.yaml"
+    suite.write_text(SUITE.replace("MODEL", '"random:tiny"'))
+    lines = costbench("plan", suite, "--show-prompt").stdout.splitlines()
+    assert "(not rendered: a has random weights and no tokenizer)" in lines
+
+
 def test_plan_shows_what_a_skipped_group_would_run_elsewhere(suite: Path) -> None:
     suite.write_text(suite.read_text().replace("datasets: [arithmetic]", "datasets: [gsm8k]"))
     rows = {
