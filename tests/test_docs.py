@@ -1,16 +1,21 @@
 """The documentation names what is there, and nothing else."""
 
 import re
+import subprocess
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import get_args
 
+import pytest
 import yaml
 
 from costbench.cli import main
 from costbench.datasets.arithmetic import Arithmetic
+from costbench.types import GPU_SCOPE, Answered, Problem
+from trainers.naming import _STATES
 
 ROOT = Path(__file__).parent.parent
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 README = (ROOT / "README.md").read_text()
 FAMILIES = ("datasets", "engines", "policies", "meters", "graders")
 
@@ -34,6 +39,60 @@ def test_the_readme_names_every_built_in_component() -> None:
     ]
     assert len(kinds) >= 10
     assert [kind for kind in kinds if f"`{kind}`" not in README] == []
+
+
+PAGES = {
+    "datasets": ("datasets",),
+    "engines": ("engines",),
+    "policies": ("suites", "concepts"),
+    "meters": ("measurement",),
+    "graders": ("grading",),
+    "imports": ("import",),
+    "rewards": ("training",),
+}
+
+
+@pytest.mark.parametrize("family", PAGES)
+def test_every_kind_is_on_the_page_that_contributing_names(family: str) -> None:
+    points = entry_points(group=f"costbench.{family}")
+    ours = [point.name for point in points if point.value.startswith(("costbench.", "trainers."))]
+    assert len(ours) >= 3
+    for name in PAGES[family]:
+        page = (ROOT / "docs" / f"{name}.md").read_text()
+        assert [kind for kind in ours if f"`{kind}`" not in page] == []
+        assert f"](docs/{name}.md)" in CONTRIBUTING
+
+
+def test_contributing_names_what_a_component_may_say_and_is_given() -> None:
+    """Class attributes of ours are what another's may have, too."""
+
+    def section(noun: str) -> str:
+        return CONTRIBUTING.split(f"### A{noun}\n")[1].split("\n##")[0]
+
+    for family, noun in (("engines", "n engine"), ("policies", " policy")):
+        said = {name for point in entry_points(group=f"costbench.{family}")
+                if point.value.startswith("costbench.") for name in point.load().__class_vars__}  # fmt: skip
+        public = {name for name in said if not name.startswith("_")}
+        assert len(public) >= 3
+        assert [name for name in public if f"`{name}" not in section(noun)] == []
+    assert [f for f in Answered.model_fields if f"`{f}`" not in section(" grader")] == []
+    loads = [field for field in ("prompt_ids", "output_tokens") if field in Problem.model_fields]
+    assert [name for name in (*loads, "known_size") if f"`{name}" not in section(" dataset")] == []
+    meter = section(" meter")
+    assert f"`{GPU_SCOPE}`" in meter
+    assert "`device_mismatch`" in meter
+    assert [kind for kind in _STATES if f"`{kind}`" not in section(" reward")] == []
+
+
+def test_the_tree_has_every_folder() -> None:
+    tree = README.split("## The tree")[1]
+    git = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if git.returncode:
+        pytest.skip("not a git checkout")
+    kept = [path for path in git.stdout.splitlines() if "/" in path and path[0] != "."]
+    folders = {path.partition("/")[0] for path in kept}
+    assert len(folders) >= 8
+    assert [name for name in folders if f"    {name}/ " not in tree] == []
 
 
 def test_the_folders_of_the_tree_exist() -> None:
