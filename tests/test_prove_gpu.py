@@ -1,12 +1,16 @@
 """What is there for a machine with a GPU, on one without: it says so at once, and its files are whole."""
 
 import os
+import re
 import subprocess
 import sys
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
 import yaml
+
+from costbench.suite import load_suite
 
 ROOT = Path(__file__).parents[1]
 
@@ -53,3 +57,36 @@ def test_the_job_for_a_runner_runs_the_proof_and_no_pull_request_starts_it() -> 
     assert "gpu" in prove_job["runs-on"]
     assert [step["run"] for step in prove_job["steps"] if "run" in step] == [".ci/gpu"]
     assert "scripts/prove-gpu gpu-proof" in (ROOT / ".ci" / "gpu").read_text()
+
+
+def test_what_is_said_of_cells_and_hours_is_one_thing_everywhere() -> None:
+    """Nobody has measured how long it takes, so it is one guess, not several."""
+    gpu_page = " ".join((ROOT / "docs" / "gpu.md").read_text().split())
+    runner, head = ((ROOT / path).read_text() for path in (".ci/gpu", "suites/gpu-offline.yaml"))
+    for group in load_suite(ROOT / "suites" / "gpu-offline.yaml").groups:
+        if group.name != "embedded":
+            cells = len(group.datasets) * len(group.policies) * len(group.load.concurrency)
+            assert f"# Time: {cells} cells of a random model and engine" in head
+    (default,) = re.findall(r"GPU_PROOF_ONLY:-([^}]+)}", runner)
+    assert f"cells\n# `{default}` of the suite: about an hour and a half" in runner
+    assert f"about an hour and a half with `{default}`;" in gpu_page
+    assert f"runs the command above with `{default}`, or" in gpu_page
+    assert "about 50 minutes a model and\n# engine" in head
+    assert "about 50 minutes more for each" in gpu_page
+    assert re.findall(r"\d+ minutes with|two hours", gpu_page) == []
+
+
+def test_a_bare_machine_is_told_which_wheels_are_not_pure_python() -> None:
+    page = " ".join((ROOT / "docs" / "gpu.md").read_text().split())
+    (but, wheels) = re.findall(r"all pure Python but ([^)]+)\): costbench itself, ([^.]+)\.", page)[
+        0
+    ]
+
+    def names(text: str) -> list[str]:
+        return [name.lower() for name in re.split(r", | and | with ", text)]
+
+    built = []
+    for name in names(wheels):
+        wheel = distribution(name).read_text("WHEEL") or ""
+        built += [name] if "Root-Is-Purelib: false" in wheel else []
+    assert sorted(built) == sorted(names(but))
