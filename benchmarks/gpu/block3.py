@@ -38,7 +38,7 @@ def cells(session: Session) -> Result:
     finally:
         if any(runs.glob("*/run.db")):
             pack(runs, session.folder.path / RUNS)
-        shutil.rmtree(runs, ignore_errors=True)
+        _remove(runs)
     packed = session.folder.path / RUNS
     size = packed.stat().st_size / _MIB if packed.exists() else 0.0
     if size > _LARGEST_MIB:
@@ -51,19 +51,38 @@ def cells(session: Session) -> Result:
 
 
 def unpack(folder: Path, into: Path) -> None:
-    """The runs of an earlier time, if there are any."""
+    """The runs of an earlier time, if there are any; not over those that a killed attempt left: they are newer."""
     packed = folder / RUNS
-    if not packed.exists():
+    if into.exists() or not packed.exists():
         return
-    inside = into.parent.resolve()
+    place = _beside(into)
+    shutil.rmtree(place, ignore_errors=True)  # an attempt that was killed in the middle of this
+    place.mkdir(parents=True)
+    inside = place.resolve()
     with tarfile.open(packed) as archive:
         for entry in archive:  # by hand: Python 3.11.0 to 3.11.3 have no `filter`
             target = (inside / entry.name).resolve()
             content = archive.extractfile(entry) if entry.isfile() else None
-            if content is not None and target.is_relative_to(inside):
+            if content is not None and target.is_relative_to(inside / into.name):
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with target.open("wb") as file:
                     shutil.copyfileobj(content, file)
+    if (place / into.name).exists():
+        (place / into.name).rename(into)  # whole, or not there
+    shutil.rmtree(place)
+
+
+def _remove(runs: Path) -> None:
+    """A part of it that stayed would be taken for the whole."""
+    old = _beside(runs)
+    shutil.rmtree(old, ignore_errors=True)
+    if runs.exists():
+        runs.rename(old)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _beside(runs: Path) -> Path:
+    return runs.with_name(f".{runs.name}.part")
 
 
 def pack(runs: Path, target: Path) -> None:

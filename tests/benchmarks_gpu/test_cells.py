@@ -3,7 +3,11 @@
 import io
 import os
 import shutil
+import sqlite3
+import subprocess
+import sys
 import tarfile
+from contextlib import closing
 from importlib.metadata import Distribution
 from pathlib import Path
 
@@ -80,6 +84,39 @@ def test_a_checkout_that_nobody_installed_finds_its_components(
     named = {(point.group, point.name) for point in found.entry_points}
     assert {("costbench.datasets", "random_tokens"), ("costbench.meters", "nvml")} <= named
     assert found.version
+
+
+WRITER = """
+import os, sqlite3, sys
+path, rows, dies = sys.argv[1:]
+base = sqlite3.connect(path, isolation_level=None)
+base.execute("PRAGMA journal_mode=WAL")
+base.execute("CREATE TABLE IF NOT EXISTS t (at INTEGER PRIMARY KEY, content BLOB)")
+for _ in range(int(rows)):
+    base.execute("INSERT INTO t (content) VALUES (?)", (os.urandom(5000),))
+if dies == "killed":
+    os.kill(os.getpid(), 9)
+base.close()
+"""
+
+
+def test_what_a_killed_attempt_wrote_is_gone_on_with(tmp_path: Path) -> None:
+    """The archive is older, and a database of it beside a newer log is none."""
+    folder = tmp_path / "proof"
+    database = folder / "runs" / "some" / "run.db"
+    database.parent.mkdir(parents=True)
+    write = [sys.executable, "-c", WRITER, str(database)]
+    subprocess.run([*write, "50", "ends"], check=True, timeout=60)
+    block3.pack(folder / "runs", folder / "runs.tar.gz")
+    shutil.rmtree(folder / "runs")
+    block3.unpack(folder, folder / "runs")
+    assert subprocess.run([*write, "1200", "killed"], check=False, timeout=60).returncode == -9
+    assert database.with_name("run.db-wal").exists()
+    block3.unpack(folder, folder / "runs")
+    with closing(sqlite3.connect(database)) as base:
+        assert base.execute("SELECT count(*) FROM t").fetchone() == (1250,)
+        assert base.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert sorted(path.name for path in folder.iterdir()) == ["runs", "runs.tar.gz"]
 
 
 def test_an_archive_writes_nothing_beside_its_folder(tmp_path: Path) -> None:
