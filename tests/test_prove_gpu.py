@@ -1,7 +1,9 @@
 """What is there for a machine with a GPU, on one without: it says so at once, and its files are whole."""
 
+import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from importlib.metadata import distribution
@@ -9,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from fake_nvml import compile_library, environment
 
 from costbench.suite import load_suite
 
@@ -90,3 +93,73 @@ def test_a_bare_machine_is_told_which_wheels_are_not_pure_python() -> None:
         wheel = distribution(name).read_text("WHEEL") or ""
         built += [name] if "Root-Is-Purelib: false" in wheel else []
     assert sorted(built) == sorted(names(but))
+
+
+TORCH = """
+class cuda:
+    device_count = staticmethod(lambda: 1)
+"""
+
+
+def test_ctrl_c_ends_the_script_and_not_only_the_part_that_runs(tmp_path: Path) -> None:
+    """The plan's own process catches it and ends with a code, which a shell alone would go on after."""
+    compile_library(tmp_path)
+    stand_in = tmp_path / "stand_in"
+    stand_in.mkdir()
+    (stand_in / "torch.py").write_text(TORCH)  # asked only for how many GPUs there are
+    (tmp_path / "python").symlink_to(sys.executable)
+    variables = environment(tmp_path, FAKE_NVML_GPUS=1)
+    variables["PATH"] = f"{tmp_path}:{variables['PATH']}"
+    variables["PYTHONPATH"] = os.pathsep.join([str(stand_in), *sys.path])
+    out = tmp_path / "proof"
+    with subprocess.Popen(
+        ["bash", str(ROOT / "scripts" / "prove-gpu"), str(out)],
+        env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+    ) as process:  # fmt: skip
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                if "poll_idle" in line:
+                    break
+            os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all in the foreground
+            told = process.communicate(timeout=60)[0]
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == 130
+    assert "==" not in told
+    assert told.splitlines()[-1] == "prove-gpu: stopped; the same command goes on from there"
+    steps = json.loads((out / "steps.json").read_text())["steps"]
+    assert steps["inventory"]["state"] == "done"
+    assert steps["poll_idle"]["state"] == "interrupted"
+
+
+FAILS = """#!/bin/sh
+case "$1" in -|-c) exit 0;; *) exit 1;; esac
+"""
+
+
+def test_parts_that_end_without_a_run_are_told_and_the_script_comes_to_its_end(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "python").write_text(FAILS)  # everything is installed, and every part fails at once
+    (tmp_path / "python").chmod(0o755)
+    done = subprocess.run(
+        ["bash", str(ROOT / "scripts" / "prove-gpu"), str(tmp_path / "proof")],
+        env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "prove-gpu: no report: the suite ended before it had a run" in done.stderr
+    assert "docs/gpu.md says what to send back" in done.stderr
+
+
+def test_what_a_batching_mode_says_when_it_fails_is_seen(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "benchmarks" / "batching_modes.py"), "--device", "cuda", "--rounds", "1"],
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
+        cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "batching_modes: static ended with 1"
+    assert "GPU" in done.stderr
