@@ -1,13 +1,12 @@
 """What `costbench doctor` says of a meter: what it reads, how well, and what to do where it cannot."""
 
-import itertools
-import statistics
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Self
 
 from costbench.interfaces import Explaining, Meter, OpenMeter
 from costbench.metering.reasons import REASONS
+from costbench.metering.trace import mean_gap
 from costbench.metering.uncertainty import uncertainty_of
 from costbench.metering.window_energy import COUNTER, INTEGRAL, RESOLVED_UPDATES
 from costbench.types import Device, Frozen, MeterFacts, Provenance, Quality
@@ -49,7 +48,7 @@ class DomainFinding(Frozen):
     method: str
     scope: str
     update_period_s: float | None
-    """The median time between two changes, as seen just now."""
+    """The mean time between two changes, as seen just now."""
     uncertainty: tuple[Expected, ...]
     reasons: tuple[Doubt, ...] = ()
 
@@ -229,12 +228,7 @@ def _watched_periods(opened: OpenMeter) -> dict[str, float | None]:
         if changes.keys() == last.keys() and min(map(len, changes.values())) >= _ENOUGH_CHANGES:
             break
         time.sleep(_LOOK_EVERY_S)
-    return {domain: _median_gap(times) for domain, times in changes.items()}
-
-
-def _median_gap(times: list[float]) -> float | None:
-    gaps = [after - before for before, after in itertools.pairwise(times)]
-    return statistics.median(gaps) if gaps else None
+    return {domain: mean_gap(times) for domain, times in changes.items()}
 
 
 def _resolution(found: DomainFinding) -> str:

@@ -19,15 +19,17 @@ _POLL_S, _SLOW_POLL_S, _SLOW_CALL_S, _TRIES = 0.02, 0.05, 0.002, 5
 _POWER_EVERY_S, _REST_EVERY_S = 0.1, 1.0
 _SETTLE_S = 1.0
 _TRY_AGAIN_S = 1.0
-_TEMPERATURE_GPU, _SM, _MEMORY = 0, 1, 2
-_SECONDS_PER_NANOSECOND = 1e-9
+TEMPERATURE_GPU, SM, _MEMORY = 0, 1, 2
+"""A sensor, and two clocks."""
+POWER_CAP, SOFTWARE_THERMAL, HARDWARE_THERMAL, POWER_BRAKE = 74, 269, 270, 271
+"""Fields of time throttled, in nanoseconds since the driver was loaded."""
+SECONDS_PER_NANOSECOND = 1e-9
 _MIB = 1 << 20
 _EVENTS = {
-    "power_capped_s": (74,),
-    "software_slowdown_s": (269,),
-    "hardware_slowdown_s": (270, 271),
+    "power_capped_s": (POWER_CAP,),
+    "software_slowdown_s": (SOFTWARE_THERMAL,),
+    "hardware_slowdown_s": (HARDWARE_THERMAL, POWER_BRAKE),
 }
-"""Cumulative nanoseconds: software power cap, software thermal, hardware thermal and power brake."""
 
 
 class NvmlMeter(Component):
@@ -166,8 +168,8 @@ class _Open:
         use = known("nvmlDeviceGetUtilizationRates", handle)
         memory = known("nvmlDeviceGetMemoryInfo", handle)
         return {
-            "temperature_c": known("nvmlDeviceGetTemperature", handle, _TEMPERATURE_GPU),
-            "sm_clock_mhz": known("nvmlDeviceGetClockInfo", handle, _SM),
+            "temperature_c": known("nvmlDeviceGetTemperature", handle, TEMPERATURE_GPU),
+            "sm_clock_mhz": known("nvmlDeviceGetClockInfo", handle, SM),
             "memory_clock_mhz": known("nvmlDeviceGetClockInfo", handle, _MEMORY),
             "utilization_percent": None if use is None else use.gpu,
             "memory_used_mib": None if memory is None else memory.used / _MIB,
@@ -184,7 +186,7 @@ class _Open:
         found: dict[str, float | None] = {}
         for name, fields in _EVENTS.items():
             known = [value for value in map(values.get, fields) if value is not None]
-            found[name] = sum(known) * _SECONDS_PER_NANOSECOND if known else None
+            found[name] = sum(known) * SECONDS_PER_NANOSECOND if known else None
         return found
 
     def _processes(self, handle: Any) -> dict[str, float | None]:

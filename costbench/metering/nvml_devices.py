@@ -1,26 +1,26 @@
 """What each GPU is when measuring begins, and which of its readings can be relied on."""
 
 import os
-import statistics
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, Literal
 
 from costbench.errors import MeterError
 from costbench.metering.nvml_library import Library, text
 from costbench.metering.processes import census
+from costbench.metering.trace import mean_gap
 from costbench.types import GPU_SCOPE, MODULE_SCOPE, Device
 
 JOULES_PER_MILLIJOULE = 1e-3
-_WATTS_PER_MILLIWATT = 1e-3
+WATTS_PER_MILLIWATT = 1e-3
 _MIB = 1 << 20
-_AVERAGE, _INSTANT = 185, 186
+AVERAGE, INSTANT = 185, 186
+"""Fields of power, in milliwatts."""
 _GPU, _MODULE = 0, 1
 _PROBE_S, _PROBE_EVERY_S, _ENOUGH_CHANGES = 3.0, 0.005, 12
 _READ_EVERY_S = 0.1
-_READY_WITHIN_S = 5.0
+READY_WITHIN_S = 5.0
 _ARCHITECTURES = {
     2: "Kepler", 3: "Maxwell", 4: "Pascal", 5: "Volta", 6: "Turing", 7: "Ampere", 8: "Ada", 9: "Hopper",
     10: "Blackwell", 13: "Rubin",
@@ -46,7 +46,7 @@ class PowerSource:
             milliwatts = library.known("nvmlDeviceGetPowerUsage", handle)
         else:
             (milliwatts,) = library.fields(handle, [self.field])
-        return None if milliwatts is None else milliwatts * _WATTS_PER_MILLIWATT
+        return None if milliwatts is None else milliwatts * WATTS_PER_MILLIWATT
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Found:
 
 def survey(library: Library, handles: Mapping[str, Any]) -> list[Found]:
     """Look at every GPU and watch its counter move, up to 3 s; nothing is set."""
-    ready_by_s = time.monotonic() + _READY_WITHIN_S
+    ready_by_s = time.monotonic() + READY_WITHIN_S
     errors = {uuid: _counter_error(library, h, ready_by_s) for uuid, h in handles.items()}
     moving = {uuid: handle for uuid, handle in handles.items() if errors[uuid] is None}
     periods = update_periods(library, moving)
@@ -72,7 +72,7 @@ def survey(library: Library, handles: Mapping[str, Any]) -> list[Found]:
 
 
 def update_periods(library: Library, handles: Mapping[str, Any]) -> dict[str, float | None]:
-    """The median time between changes of each counter; None for one that does not move."""
+    """The mean time between changes of each counter; None for one that does not move."""
     changes: dict[str, list[float]] = {uuid: [] for uuid in handles}
     last: dict[str, int] = {}
     end_s = time.monotonic() + _PROBE_S
@@ -83,12 +83,7 @@ def update_periods(library: Library, handles: Mapping[str, Any]) -> dict[str, fl
                 last[uuid] = count
                 changes[uuid].append(time.monotonic())
         time.sleep(_PROBE_EVERY_S)
-    return {uuid: _median_gap(times) for uuid, times in changes.items()}
-
-
-def _median_gap(times: list[float]) -> float | None:
-    gaps = [after - before for before, after in pairwise(times)]
-    return statistics.median(gaps) if gaps else None
+    return {uuid: mean_gap(times) for uuid, times in changes.items()}
 
 
 def _counter_error(library: Library, handle: Any, ready_by_s: float) -> MeterError | None:
@@ -136,7 +131,7 @@ def _found(
         update_period_s=period_s,
         power_window_s=power.window_s if power else None,
         power_covered=bool(power and power.window_s >= _READ_EVERY_S),
-        power_limit_w=None if limit_mw is None else limit_mw * _WATTS_PER_MILLIWATT,
+        power_limit_w=None if limit_mw is None else limit_mw * WATTS_PER_MILLIWATT,
         memory_used_mib=None if memory is None else memory.used / _MIB,
         processes=_others(library, handle),
         mig_uuids=_mig_uuids(library, handle) if mig else (),
@@ -156,18 +151,22 @@ def generation(name: str, architecture: str | None) -> str | None:
     return "GA100" if architecture == "Ampere" and any(w in words for w in _GA100) else architecture
 
 
-def _power_source(
-    library: Library, handle: Any, generation: str | None, *, module: bool
-) -> PowerSource | None:
-    """The average over a second where there is one: it misses nothing; else what the generation has."""
+def power_sources(generation: str | None, *, module: bool = False) -> tuple[PowerSource, ...]:
+    """The average over a second first: it misses nothing; else what the generation has."""
     scope = _MODULE if module else _GPU
     instant_s = INSTANT_WINDOW_S.get(generation or "", _READ_EVERY_S)
     usage_s = instant_s if generation in {"GA100", "Turing", "Volta", "Pascal"} else 1.0
-    candidates = (
-        PowerSource((_AVERAGE, scope), 1.0),
+    return (
+        PowerSource((AVERAGE, scope), 1.0),
         PowerSource(None, usage_s),
-        PowerSource((_INSTANT, scope), instant_s),
+        PowerSource((INSTANT, scope), instant_s),
     )
+
+
+def _power_source(
+    library: Library, handle: Any, generation: str | None, *, module: bool
+) -> PowerSource | None:
+    candidates = power_sources(generation, module=module)
     return next((each for each in candidates if each.read(library, handle) is not None), None)
 
 

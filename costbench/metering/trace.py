@@ -4,9 +4,11 @@ A counter is kept as cumulative joules by domain ("gpu:GPU-…", "cpu", "ram"), 
 energy of a window is the difference of two interpolated values, so it does not depend on when a poll fell.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+import statistics
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +30,8 @@ class Series:
 
     t_s: Floats
     joules: Floats
+    seen_s: Floats | None = None
+    """For each value the last reading of the one before it and the first of its own; None: not known."""
 
     def energy(self, start_s: float, end_s: float) -> float | None:
         """Joules between two times.
@@ -52,7 +56,22 @@ class Series:
         """The changes in a stretch, with the last one before and the first one after it."""
         first = max(0, int(np.searchsorted(self.t_s, start_s, side="right")) - 1)
         last = int(np.searchsorted(self.t_s, end_s, side="left")) + 1
-        return Series(self.t_s[first:last], self.joules[first:last])
+        seen_s = None if self.seen_s is None else self.seen_s[first:last]
+        return Series(self.t_s[first:last], self.joules[first:last], seen_s)
+
+    def unmoved(self, start_s: float, end_s: float, pause_s: float) -> tuple[Floats, Floats]:
+        """Where each stretch between two changes begins and ends, cut to a window.
+
+        What falls into a pause of our own readings of more than `pause_s` is left out: nobody saw it stand.
+        """
+        near = self.between(start_s, end_s)
+        before, after = near.t_s, near.t_s
+        if near.seen_s is not None:
+            paused = near.seen_s[:, 1] - near.seen_s[:, 0] > pause_s
+            before = np.where(paused, near.seen_s[:, 0], before)
+            after = np.where(paused, near.seen_s[:, 1], after)
+        edges = np.append(start_s, after), np.append(before, end_s)
+        return np.clip(edges[0], start_s, end_s), np.clip(edges[1], start_s, end_s)
 
     def _covers(self, start_s: float, end_s: float) -> bool:
         if not self.t_s.size or start_s < self.t_s[0] or end_s > self.t_s[-1]:
@@ -135,13 +154,17 @@ def series_of(t_s: Floats, joules: Floats) -> Series:
     that has moved at every reading moves more often than it is read: each value is that of its reading.
     """
     changed = np.flatnonzero(np.diff(joules) != 0) + 1
+    firsts = np.concatenate(([0], changed))
+    seen_s = np.column_stack((t_s[np.maximum(firsts - 1, 0)], t_s[firsts])) if t_s.size else None
     if changed.size == t_s.size - 1:
-        return Series(t_s, joules)
+        return Series(t_s, joules, seen_s)
     at = _in_rhythm(t_s[changed - 1], t_s[changed])
     first_s = t_s[:1]
     if at.size >= _NEIGHBORS:  # the first value was there before it was read
         first_s = np.minimum(first_s, at[0] - np.median(np.diff(at)))
-    return Series(np.concatenate((first_s, at)), np.concatenate((joules[:1], joules[changed])))
+    return Series(
+        np.concatenate((first_s, at)), np.concatenate((joules[:1], joules[changed])), seen_s
+    )
 
 
 def _in_rhythm(earliest: Floats, latest: Floats) -> Floats:
@@ -173,6 +196,18 @@ def _local_lines(x: Floats, y: Floats) -> Floats:
     # The points at both ends have their neighbors on one side only.
     own = np.clip(np.arange(x.size) - _NEIGHBORS // 2, 0, x.size - _NEIGHBORS)
     return np.asarray(first + mean_y[own] + slope[own] * (x - mean_x[own]))
+
+
+def mean_gap(times: Sequence[float]) -> float | None:
+    """The mean time between changes: looks that come every 5 ms know a single gap only to as much.
+
+    A gap far above the others, where nobody looked for a while, counts as so many updates as fit into it.
+    """
+    gaps = [after - before for before, after in pairwise(times)]
+    if not gaps:
+        return None
+    usual = statistics.median(gaps)
+    return sum(gaps) / sum(max(1, round(gap / usual)) for gap in gaps)
 
 
 def without_repeats(t_s: Floats, values: Floats) -> tuple[Floats, Floats]:

@@ -119,12 +119,11 @@ def _until_lost(gpu: GpuTrace, window: tuple[float, float], code: str) -> Window
 
 
 def _stood_still(gpu: GpuTrace, counter: Series, start_s: float, end_s: float) -> bool:
-    """No change for more than five updates, while power was read all the time and was there."""
+    """Seen not to change for more than five updates, while power was read all the time and was there."""
     period_s = gpu.device.update_period_s or 0.0
-    times = np.clip(counter.between(start_s, end_s).t_s, start_s, end_s)
-    edges = np.concatenate(([start_s], times, [end_s]))
-    longest = int(np.diff(edges).argmax())
-    still = float(edges[longest]), float(edges[longest + 1])
+    begins_s, ends_s = counter.unmoved(start_s, end_s, pause_s=period_s)
+    longest = int((ends_s - begins_s).argmax())
+    still = float(begins_s[longest]), float(ends_s[longest])
     if still[1] - still[0] <= _STUCK_UPDATES * period_s:
         return False
     joules = gpu.power.integral(*still, _POWER_ALL_THE_TIME_S)

@@ -25,7 +25,7 @@
  * PROCESSES, GAUGES and INFO, or of a single field (FIELD_185). And by seconds since the first init:
  *   LOST_S   the GPU is lost                        RESET_S  the counter begins again, from 0
  *   GONE_S   the driver is, until the next init     STUCK_S  the counter stands still
- *   READY_S  the counter is not ready before
+ *   READY_S  the counter is not ready before        READY_AGAIN_S  nor so long after a later init
  * START is a file: LOST_S, GONE_S, RESET_S and STUCK_S count from when it is there.
  *
  * A call that fails leaves 0 in its output: what a careless caller would take for a measurement.
@@ -530,6 +530,8 @@ int nvmlDeviceGetTotalEnergyConsumption(const device_t *device, unsigned long lo
     *millijoules = 0;
     STOP_ON_FAULT("ENERGY");
     if (number("READY_S", device->gpu, 0) > now_s() - first_init_s)
+        return NOT_READY;
+    if (last_init_s > first_init_s && number("READY_AGAIN_S", device->gpu, 0) > now_s() - last_init_s)
         return NOT_READY;
     *millijoules = counter_mj(device->gpu);
     return OK;

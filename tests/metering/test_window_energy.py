@@ -197,6 +197,38 @@ def test_nobody_reading_for_less_than_a_second_is_no_stuck_counter_either():
     assert (found.method, found.reasons) == (COUNTER, ())
 
 
+def read_with_a_pause(update_s, pause_s, still_s=0.0):
+    """Polls every 21 ms or so but for a pause at 20 s, where the counter then stands still for a while."""
+    dice = np.random.default_rng(0)
+    polls_s = np.cumsum(0.0205 + dice.uniform(0, 0.002, 1800))
+    polls_s[polls_s >= 20.0] += pause_s
+    updates = np.floor(polls_s / update_s + 1e-9)
+    stands = (polls_s >= 20.0 + pause_s) & (polls_s < 20.0 + pause_s + still_s)
+    updates[stands] = np.floor((20.0 + pause_s) / update_s)
+    power_s = polls_s[::5]
+    return gpu(
+        series_of(polls_s, 500.0 * update_s * updates),
+        Samples(power_s, np.full(power_s.shape, 500.0)),
+        update_period_s=update_s,
+    )
+
+
+@pytest.mark.parametrize("update_s", [0.02, 0.025, 0.05, 0.1])
+@pytest.mark.parametrize("pause_s", [0.06, 0.09, 0.12, 0.15, 0.2, 0.25])
+def test_a_pause_of_our_own_readings_is_no_stuck_counter_however_fast_it_is(update_s, pause_s):
+    for start_s in (5.0, 20.05):
+        found = window_energy(read_with_a_pause(update_s, pause_s), start_s, 35.0)
+        assert (found.method, found.reasons) == (COUNTER, ())
+        assert found.joules == pytest.approx(500 * (35.0 - start_s), rel=0.002)
+
+
+@pytest.mark.parametrize("update_s", [0.02, 0.025, 0.05, 0.1])
+@pytest.mark.parametrize("pause_s", [0.0, 0.15])
+def test_a_counter_that_is_read_and_stands_still_is_stuck_however_fast_it_is(update_s, pause_s):
+    found = window_energy(read_with_a_pause(update_s, pause_s, 8 * update_s), 5.0, 35.0)
+    assert (found.method, found.reasons) == (INTEGRAL, ("counter_stuck",))
+
+
 def test_any_other_counter_is_known_where_it_is_covered_and_resolved():
     found = counter_energy(counted(), 10.0, 12.0, "rapl")
     assert (found.joules, found.method, found.reasons) == (pytest.approx(400), "rapl", ())
