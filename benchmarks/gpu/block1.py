@@ -6,13 +6,17 @@ The order matters: until `listing` nothing of CUDA has been touched.
 import time
 from collections.abc import Callable, Sequence
 
-from benchmarks.gpu import inventory
+from benchmarks.gpu import analysis, inventory
 from benchmarks.gpu.folder import INVENTORY, Result
 from benchmarks.gpu.session import Session, Step
 
 FAST_S, QUICK_S, CALM_S = 0.001, 0.005, 0.02
 PERIODS_MS = (1000, 200, 130, 101, 100, 50, 20)
 """Of the square waves; the slowest first: it says what half a load draws."""
+MEASURED = {"wave_update": 1.0, "wave_beside": 1.01}
+"""Waves at so many times the counter's own period, where none of the others is within half a percent."""
+WAVES = (*(f"wave_{ms}ms" for ms in PERIODS_MS), *MEASURED)
+_SAME, _FASTEST_MS = 0.005, 10.0
 _WAVE_S, _WAVE_AT_LEAST_S = 15.0, 2.6
 _IDLE_S, _IDLE_AT_LEAST_S = 60.0, 3.0
 _POLL_S, _POLL_AT_LEAST_S = 20.0, 2.5
@@ -110,16 +114,39 @@ def reopen(session: Session) -> Result:
 
 def wave(period_ms: int) -> Callable[[Session], Result]:
     """A load that is on half of each period, bound by memory so that no power limit bends it."""
+    return lambda session: _wave(session, period_ms)
+
+
+def wave_at(times: float) -> Callable[[Session], Result]:
+    """The same at so many times the period that the counter was seen to have."""
 
     def run(session: Session) -> Result:
-        half_s = period_ms / 2000
-        times = round(session.scaled(_WAVE_S, _WAVE_AT_LEAST_S) / (2 * half_s))
-        recorder = session.recorder(QUICK_S)
-        recorder.seconds(session.scaled(1.2, 0.2))
-        spans = session.record_work(recorder, "stream", half_s, half_s, times)
-        return Result({"period_ms": period_ms}, recorder.arrays() | spans)
+        update_ms = _update_ms(session)
+        period_ms = None if update_ms is None else round(update_ms * times, 3)
+        if period_ms is None or period_ms < _FASTEST_MS:
+            return Result({"period_ms": None, "why": "no period that a load could follow"})
+        if any(abs(period_ms / other - 1) <= _SAME for other in PERIODS_MS):
+            return Result({"period_ms": None, "why": f"{period_ms} ms is among the others"})
+        return _wave(session, period_ms)
 
     return run
+
+
+def _update_ms(session: Session) -> float | None:
+    """By the fast poll; by the short look at the start where that has no result."""
+    t_s, joules = (session.folder.array("poll_load", name) for name in ("counter_t_s", "counter_j"))
+    found = None if t_s is None or joules is None else analysis.period_s(t_s, joules)
+    seconds = found or session.gpu.device.update_period_s
+    return None if seconds is None else 1e3 * seconds
+
+
+def _wave(session: Session, period_ms: float) -> Result:
+    half_s = period_ms / 2000
+    times = round(session.scaled(_WAVE_S, _WAVE_AT_LEAST_S) / (2 * half_s))
+    recorder = session.recorder(QUICK_S)
+    recorder.seconds(session.scaled(1.2, 0.2))
+    spans = session.record_work(recorder, "stream", half_s, half_s, times)
+    return Result({"period_ms": period_ms}, recorder.arrays() | spans)
 
 
 def _idle(session: Session, period_s: float, seconds: float) -> Result:
@@ -153,4 +180,8 @@ STEPS: Sequence[Step] = (
     Step("poll_load", _POLL_S + 3, poll_load, _POLL_AT_LEAST_S),
     Step("reopen", 3, reopen),
     *(Step(f"wave_{ms}ms", _WAVE_S + 2, wave(ms), _WAVE_AT_LEAST_S) for ms in PERIODS_MS),
+    *(
+        Step(name, _WAVE_S + 2, wave_at(times), _WAVE_AT_LEAST_S)
+        for name, times in MEASURED.items()
+    ),
 )

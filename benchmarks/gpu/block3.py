@@ -51,7 +51,7 @@ def cells(session: Session) -> Result:
 
 
 def unpack(folder: Path, into: Path) -> None:
-    """The runs of an earlier time, if there are any; not over those that a killed attempt left: they are newer."""
+    """The runs of an earlier time, if there are any; what a killed attempt left is newer, and stays."""
     packed = folder / RUNS
     if into.exists() or not packed.exists():
         return

@@ -1,9 +1,8 @@
 """What the cells of block 3 say, by costbench's own readers; needs what `costbench report` needs."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from benchmarks.gpu.stored import AbsentError
 from benchmarks.gpu.table import Row
 from costbench.analysis.attribution import Rule
 from costbench.metering.trace import Floats
+from costbench.metering.window_energy import COUNTER, GpuTrace, power_integral, window_energy
 
 
 @dataclass(frozen=True)
@@ -80,21 +80,25 @@ def _gpus(run: Any, record: Any, session: int) -> list[Any]:
     return [cutter.gpu(session, device) for device in cutter.devices(session)]
 
 
+def counted(gpu: GpuTrace, start_s: float, end_s: float) -> float | None:
+    """Joules by the counter alone: where power stood in for it, there is nothing to compare power with."""
+    found = window_energy(gpu, start_s, end_s)
+    return found.joules if found.method == COUNTER else None
+
+
 def _integrals(run: Any, record: Any) -> Floats:
-    from costbench.metering.window_energy import power_integral, window_energy
 
     rows = []
     for window in record.windows:
         for gpu in _gpus(run, record, window.session):
             span = window.start_s, window.end_s
-            pair = window_energy(gpu, *span).joules, power_integral(gpu, *span)
+            pair = counted(gpu, *span), power_integral(gpu, *span)
             rows.append([np.nan if value is None else value for value in pair])
     return np.array(rows, dtype=np.float64).reshape(-1, 2)
 
 
 def _alone(run: Any, measured: Any) -> Floats:
     """Of cells with one attempt at a time: what the counter says of its time, and its share by the fit."""
-    from costbench.metering.window_energy import window_energy
     from costbench.report.measured import attribution_of, rules_for
     from costbench.report.shares import attributed
 
@@ -116,20 +120,32 @@ def _alone(run: Any, measured: Any) -> Floats:
         for share, (session, start_s, end_s) in zip(shares, spans, strict=True):
             if end_s - start_s < cell_verdicts.ALONE_AT_LEAST_S:
                 continue
-            parts = [
-                window_energy(g, start_s, end_s).joules for g in _gpus(run, record, int(session))
-            ]
+            parts = [counted(gpu, start_s, end_s) for gpu in _gpus(run, record, int(session))]
             if parts and None not in parts:
                 rows.append((sum(p for p in parts if p is not None), float(share)))
     return np.array(rows, dtype=np.float64).reshape(-1, 2)
 
 
+def _once(read: Callable[[], Cells]) -> Callable[[], Cells]:
+    """What came of the first call, also where that was an error: reading a run takes seconds."""
+    kept: list[Cells | Exception] = []
+
+    def found() -> Cells:
+        if not kept:
+            try:
+                kept.append(read())
+            except Exception as error:  # noqa: BLE001 - told by every row that asks
+                kept.append(error)
+        if isinstance(kept[0], Exception):
+            raise kept[0]
+        return kept[0]
+
+    return found
+
+
 def cell_rows(folder: Path) -> Sequence[Row]:
     """The assumptions that a run folder can settle."""
-
-    @cache
-    def found() -> Cells:
-        return read_cells(folder)
+    found = _once(lambda: read_cells(folder))
 
     trace, shares = "metering/quality.py", "docs/measurement.md, sharing"
     return (

@@ -51,7 +51,8 @@ class Folder:
             arrays[f"{step}/{name}"] = np.asarray(values, dtype=np.float64) - shift_s
         if arrays:
             written = BytesIO()
-            np.savez_compressed(written, allow_pickle=False, **arrays)
+            # No `allow_pickle`: to numpy 2.0 and 2.1 that is one more array.
+            np.savez_compressed(written, **arrays)  # type: ignore[arg-type]
             self.write(f"traces-{block}.npz", written.getvalue())
         self._note(
             step, {"block": block, "state": "done", "took_s": took_s, "facts": dict(result.facts)}

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.gpu.reading import AVERAGE, INSTANT, THROTTLING, Gpu
+from benchmarks.gpu.reading import THROTTLING, Gpu
+from costbench.metering.nvml_devices import AVERAGE, INSTANT
 from costbench.metering.nvml_library import text
 from costbench.metering.processes import census
 from costbench.metering.trace import Floats

@@ -15,7 +15,7 @@ from benchmarks.gpu.analysis import (
 from benchmarks.gpu.reading import THROTTLING
 from benchmarks.gpu.stored import AVERAGE_S, SLOW_WAVES_MS, Data
 from benchmarks.gpu.verdicts import Judged
-from costbench.metering.nvml_devices import INSTANT_WINDOW_S, generation
+from costbench.metering.nvml_devices import INSTANT_WINDOW_S
 from costbench.metering.trace import Floats
 
 _BIN_S = 1.0
@@ -32,6 +32,11 @@ def counter(data: Data) -> Judged:
 
 def _update_s(data: Data) -> float | None:
     return period_s(*data.counter("poll_load"))
+
+
+def _reading_s(data: Data, name: str) -> float | None:
+    """How often a power reading changes, which need not be the counter's rhythm."""
+    return period_s(*data.reading("poll_load", name))
 
 
 def survives(step: str) -> Callable[[Data], Judged]:
@@ -102,7 +107,8 @@ def coverage(name: str) -> Callable[[Data], Judged]:
         if name != "counter" and any(np.ptp(b.spans_s) < _LONG_WAVE_S for b in beats.values()):
             return verdicts.unknown("waves too short for an average over a second")
         slowest = data.beats("counter").get(max(beats)) if beats else None
-        return rhythm.coverage(beats, _update_s(data), slowest.rise_w() if slowest else None)
+        update_s = _update_s(data) if name == "counter" else _reading_s(data, name)
+        return rhythm.coverage(beats, update_s, slowest.rise_w() if slowest else None)
 
     return judge
 
@@ -112,9 +118,7 @@ def window(name: str, steps: Sequence[str]) -> Callable[[Data], Judged]:
 
     def judge(data: Data) -> Judged:
         fit = fit_boxcar(data.waves(name, steps))
-        facts = data.facts("inventory")
-        known = generation(facts["name"], facts["architecture"])
-        instant_s = INSTANT_WINDOW_S.get(known or "", _INSTANT_S)
+        instant_s = INSTANT_WINDOW_S.get(data.generation() or "", _INSTANT_S)
         expected_s = AVERAGE_S if name == "average" else instant_s
         return rhythm.window_of(fit, expected_s)
 

@@ -28,6 +28,8 @@ Span = tuple[float, float]
 OURS = "benchmarks.gpu.torch_load:TorchLoad"
 _LEAD_S = 0.15
 _AWAKE_S = 0.0005
+_RAMP_SHARE = 0.25
+"""Of a measured time goes before it, unmeasured."""
 
 
 class Load(Protocol):
@@ -85,8 +87,12 @@ def _rate(load: Load, seconds: float, *, sampled: bool) -> float:
 
     with Sampler([NvmlMeter()], required=True) if sampled else nullcontext():
         now_s = time.monotonic()
-        span = (now_s, now_s + seconds)
-        load.prepare("launch", [span])
+        start_s = now_s + _RAMP_SHARE * seconds
+        span = (start_s, start_s + seconds)
+        load.prepare("launch", [(now_s, span[1])])
+        load.run(
+            "launch", (now_s, start_s)
+        )  # to open the sampler the GPU idled a second: clocks rise here
         began_s, ended_s, chunks = load.run("launch", span)
     return chunks / (ended_s - began_s)
 

@@ -8,23 +8,35 @@ from typing import Any
 import numpy as np
 
 from costbench.errors import MeterError
-from costbench.metering.nvml_devices import JOULES_PER_MILLIJOULE, survey
+from costbench.metering.nvml import (
+    HARDWARE_THERMAL,
+    POWER_BRAKE,
+    POWER_CAP,
+    SECONDS_PER_NANOSECOND,
+    SM,
+    SOFTWARE_THERMAL,
+    TEMPERATURE_GPU,
+)
+from costbench.metering.nvml_devices import (
+    AVERAGE,
+    INSTANT,
+    JOULES_PER_MILLIJOULE,
+    READY_WITHIN_S,
+    WATTS_PER_MILLIWATT,
+    survey,
+)
 from costbench.metering.nvml_library import Library
 from costbench.metering.trace import Floats
+from costbench.metering.window_energy import LOST
 from costbench.types import MODULE_SCOPE, Device
 
-AVERAGE, INSTANT = 185, 186
 THROTTLING = {
-    "power_cap": 74,
-    "software_thermal": 269,
-    "hardware_thermal": 270,
-    "power_brake": 271,
+    "power_cap": POWER_CAP,
+    "software_thermal": SOFTWARE_THERMAL,
+    "hardware_thermal": HARDWARE_THERMAL,
+    "power_brake": POWER_BRAKE,
 }
 """Fields of cumulative nanoseconds."""
-GONE = ("gpu_lost", "driver_gone")
-"""Nothing more can be read after these."""
-_WATTS_PER_MILLIWATT, _SECONDS_PER_NANOSECOND = 1e-3, 1e-9
-_TEMPERATURE_GPU, _SM = 0, 1
 _SLOW_EVERY_S = 0.1
 
 Arrays = dict[str, Floats]
@@ -47,7 +59,7 @@ class Gpu:
         try:
             count = self.binding.call("nvmlDeviceGetTotalEnergyConsumption", self.handle)
         except MeterError as error:
-            if error.code in GONE:
+            if error.code in LOST:
                 raise
             return None
         return float(count) * JOULES_PER_MILLIJOULE
@@ -56,34 +68,36 @@ class Gpu:
         """The average and the instant one, in one call."""
         fields = [(AVERAGE, self.scope), (INSTANT, self.scope)]
         average, instant = self.binding.fields(self.handle, fields)
-        return _scaled(average, _WATTS_PER_MILLIWATT), _scaled(instant, _WATTS_PER_MILLIWATT)
+        return _scaled(average, WATTS_PER_MILLIWATT), _scaled(instant, WATTS_PER_MILLIWATT)
 
     def usage_w(self) -> float | None:
         """The older power reading; raises MeterError where the GPU or its driver is gone."""
         try:
-            return _scaled(self.binding.call("nvmlDeviceGetPowerUsage", self.handle), 1e-3)
+            return _scaled(
+                self.binding.call("nvmlDeviceGetPowerUsage", self.handle), WATTS_PER_MILLIWATT
+            )
         except MeterError as error:
-            if error.code in GONE:
+            if error.code in LOST:
                 raise
             return None
 
     def temperature_c(self) -> float | None:
         """Of the GPU itself."""
-        degrees = self.binding.known("nvmlDeviceGetTemperature", self.handle, _TEMPERATURE_GPU)
+        degrees = self.binding.known("nvmlDeviceGetTemperature", self.handle, TEMPERATURE_GPU)
         return _scaled(degrees, 1.0)
 
     def throttled_s(self) -> dict[str, float | None]:
         """Seconds so far, by reason."""
         fields = [(field, 0) for field in THROTTLING.values()]
         found = self.binding.fields(self.handle, fields)
-        values = (_scaled(each, _SECONDS_PER_NANOSECOND) for each in found)
+        values = (_scaled(each, SECONDS_PER_NANOSECOND) for each in found)
         return dict(zip(THROTTLING, values, strict=True))
 
     def slow(self) -> dict[str, float | None]:
         """What changes slowly, or is asked for beside."""
         known = self.binding.known
         reasons = known("nvmlDeviceGetCurrentClocksEventReasons", self.handle)
-        clock = known("nvmlDeviceGetClockInfo", self.handle, _SM)
+        clock = known("nvmlDeviceGetClockInfo", self.handle, SM)
         return {
             "usage_w": self.usage_w(),
             "temperature_c": self.temperature_c(),
@@ -109,7 +123,21 @@ class Gpu:
         began_s = time.monotonic()
         self.binding.start()
         self.handle = self.binding.handles()[self.uuid]
-        return time.monotonic() - began_s
+        took_s = time.monotonic() - began_s
+        self._wait_for_the_counter()
+        return took_s
+
+    def _wait_for_the_counter(self) -> None:
+        """While it says that it is not ready; raises MeterError where the GPU or its driver is gone."""
+
+        def ask() -> object:
+            return self.binding.call("nvmlDeviceGetTotalEnergyConsumption", self.handle)
+
+        try:
+            self.binding.when_ready(ask, time.monotonic() + READY_WITHIN_S)
+        except MeterError as error:
+            if error.code in LOST:
+                raise
 
 
 @contextmanager

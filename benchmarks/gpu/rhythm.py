@@ -23,6 +23,8 @@ _DELAY_S = 0.1
 _COVERAGE = 0.02
 _WINDOW_SHARE = (0.5, 0.8)
 _LEAD_S, _TAIL_S = 0.15, 0.15
+_RAMP_S = 0.1
+"""By so much a window may seem longer than it is where the board itself smooths what it draws."""
 
 
 def window_of(fit: Fit | None, expected_s: float) -> Judged:
@@ -30,8 +32,10 @@ def window_of(fit: Fit | None, expected_s: float) -> Judged:
     if fit is None or fit.explained < _FOLLOWS:
         return unknown("readings do not follow the load", explained=fit.explained if fit else None)
     fits = expected_s / _FACTOR <= fit.window_s <= expected_s * _FACTOR
+    ramp = expected_s <= _RAMP_S and 0 < fit.window_s - expected_s * _FACTOR < _RAMP_S
     return judged(
         "holds" if fits else "contradicted",
+        "or the board's power takes some 10 ms to follow the load" if ramp else "",
         window_ms=in_ms(fit.window_s), expected_ms=in_ms(expected_s), explained=fit.explained,
     )  # fmt: skip
 
@@ -118,7 +122,7 @@ class Beat:
 def coverage(
     beats: Mapping[float, Beat], update_s: float | None, rise_w: float | None = None
 ) -> Judged:
-    """Half a load draws the same in whatever rhythm, also near the counter's own.
+    """Half a load draws the same in whatever rhythm, also near that of the updates.
 
     Expected from the slowest wave; `rise_w` (its own by default) allows for a load that was not on exactly
     half of the time. Where waves near the updates' rhythm stand out from the one beside them, a part is
@@ -128,7 +132,7 @@ def coverage(
     whole = slowest.mean_w() if slowest is not None else None
     rise_w = slowest.rise_w() if slowest is not None and rise_w is None else rise_w
     if whole is None or rise_w is None or update_s is None:
-        return unknown("no slow wave to compare with")
+        return unknown("no slow wave to compare with, or no rhythm of updates")
     off: dict[float, float] = {}
     for period, beat in beats.items():
         found = beat.mean_w()
@@ -138,11 +142,11 @@ def coverage(
 
 
 def _from_deviations(off: Mapping[float, float], update_s: float, slowest: float) -> Judged:
-    seen = {f"at_{round(1e3 * period)}_ms": value for period, value in sorted(off.items())}
+    seen = {f"at_{1e3 * period:.4g}_ms": value for period, value in sorted(off.items())}
     near = [period for period in off if abs(period / update_s - 1) <= _NEAR]
     beside = [p for p in off if p not in near and p != slowest and not _locked(p, update_s)]
     if not near or not beside:
-        return unknown("no wave near the counter's updates", **seen)
+        return unknown("no wave near the updates", **seen)
     other = off[min(beside, key=lambda period: abs(period - update_s))]
     if all(abs(off[period]) <= _COVERAGE for period in near):
         return judged("holds", **seen)

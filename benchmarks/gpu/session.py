@@ -12,8 +12,9 @@ from pathlib import Path
 from benchmarks.gpu.burner import ROOT, Burner, BurnerError
 from benchmarks.gpu.folder import Folder, Result
 from benchmarks.gpu.load import OURS
-from benchmarks.gpu.reading import GONE, Arrays, Gpu, Recorder
+from benchmarks.gpu.reading import Arrays, Gpu, Recorder
 from costbench.errors import MeterError
+from costbench.metering.window_energy import LOST
 
 DEADLINE_S = 480.0
 _RESERVED, _GRACE = 1 / 48, 1 / 96
@@ -151,7 +152,7 @@ def _run_step(session: Session, number: int, step: Step) -> str:
         folder.fail(step.name, number, "failed", why)
         if isinstance(error, BurnerError):
             session.close()  # the next one begins with a new load
-        return why if isinstance(error, MeterError) and error.code in GONE else ""
+        return why if isinstance(error, MeterError) and error.code in LOST else ""
     return ""
 
 

@@ -14,9 +14,10 @@ from benchmarks.gpu.analysis import (
     longest_pause,
     ticks,
 )
-from benchmarks.gpu.block1 import PERIODS_MS
+from benchmarks.gpu.block1 import WAVES
 from benchmarks.gpu.folder import Folder
 from benchmarks.gpu.verdicts import PAUSE_S, Power
+from costbench.metering.nvml_devices import AVERAGE, INSTANT, generation, power_sources
 from costbench.metering.trace import Floats
 
 _EDGE_S = 0.8
@@ -24,6 +25,8 @@ _EDGE_S = 0.8
 SLOW_WAVES_MS = (1000, 130, 101)
 """Waves whose phase moves against the updates'."""
 AVERAGE_S = 1.0
+_NAMES = {AVERAGE: "average", None: "usage", INSTANT: "instant"}
+"""Of power readings, by their field; None is the older getter."""
 _NOTHING: Floats = np.empty(0)
 
 
@@ -68,11 +71,17 @@ class Data:
 
     def power(self, step: str) -> Power:
         """The reading that costbench would integrate, beside the counter."""
-        names = [n for n in ("average", "instant", "usage") if self.maybe(step, f"{n}_w").size]
-        if not names:
-            raise AbsentError(f"{step}: no power reading")
-        shift_s = AVERAGE_S / 2 if names[0] == "average" else 0.0
-        return Power(*self.counter(step), *self.reading(step, names[0]), shift_s)
+        for source in power_sources(self.generation()):
+            name = _NAMES[source.field[0] if source.field else None]
+            if self.maybe(step, f"{name}_w").size:
+                series = *self.counter(step), *self.reading(step, name)
+                return Power(*series, source.window_s / 2)
+        raise AbsentError(f"{step}: no power reading")
+
+    def generation(self) -> str | None:
+        """Of the GPU, as a key of INSTANT_WINDOW_S; raises AbsentError."""
+        facts = self.facts("inventory")
+        return generation(facts["name"], facts["architecture"])
 
     def stretch(self, step: str) -> tuple[float, float]:
         """The part that is covered well: of the work where there was some, else of all."""
@@ -95,8 +104,8 @@ class Data:
     def beats(self, name: str) -> dict[float, rhythm.Beat]:
         """Square waves that were run, by period: of the counter, or of a power reading as joules."""
         found = {}
-        for step in (f"wave_{ms}ms" for ms in PERIODS_MS):
-            if not self.folder.done(step):
+        for step in WAVES:
+            if not self.folder.done(step) or self.facts(step)["period_ms"] is None:
                 continue
             series = (
                 self.counter(step)

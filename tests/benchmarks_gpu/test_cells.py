@@ -11,13 +11,18 @@ from contextlib import closing
 from importlib.metadata import Distribution
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from gpu_plan import Plan, replayed
 from wave_load import BARE_W
 
-from benchmarks.gpu import block3
+from benchmarks.gpu import block3, cell_verdicts, cells, table
+from benchmarks.gpu.folder import Folder
+from costbench.metering.trace import Samples, Series
+from costbench.metering.window_energy import GpuTrace
 from costbench.suite import load_suite
+from costbench.types import Device
 
 CELLS = 6
 
@@ -71,6 +76,37 @@ def test_the_suite_is_one_that_costbench_plans() -> None:
     (group,) = spec["groups"]
     assert len(group["datasets"]) * len(group["load"]["concurrency"]) >= 6  # for the fit
     assert spec["limits"]["wall_s"] < 480
+
+
+def test_one_at_a_time_requests_are_long_and_few() -> None:
+    """For `cells_alone`: a second at 8 ms a token, and three of them at least."""
+    spec = yaml.safe_load(block3.SUITE.read_text())
+    (group,) = spec["groups"]
+    decode = next(each for each in group["datasets"] if each["name"] == "decode")
+    assert min(decode["output_tokens"]) * 0.008 >= cell_verdicts.ALONE_AT_LEAST_S
+    assert 3 <= group["load"]["problems_per_slot"] * min(group["load"]["concurrency"]) <= 12
+
+
+def test_what_stands_in_for_a_counter_is_not_compared_with_itself() -> None:
+    device = Device(domain="gpu:1", name="H200", power_window_s=1.0, power_covered=True)
+    t_s = np.arange(0, 40, 0.1)
+    power = Samples(t_s, np.full(t_s.shape, 500.0))
+    assert cells.counted(GpuTrace(device, None, power, {}), 5.0, 35.0) is None
+    moving = device.model_copy(update={"update_period_s": 0.1})
+    by_counter = GpuTrace(moving, Series(t_s, 500.0 * t_s), power, {})
+    assert cells.counted(by_counter, 5.0, 35.0) == pytest.approx(15_000)
+    stuck = GpuTrace(moving, Series(t_s[[0, 200, -1]], np.array([0.0, 1e4, 2e4])), power, {})
+    assert cells.counted(stuck, 5.0, 35.0) is None
+
+
+def test_a_run_is_read_once_also_where_it_cannot_be(tmp_path: Path) -> None:
+    first, second, *_ = cells.cell_rows(tmp_path)
+    folder = Folder(tmp_path)
+    assert table.judge(first, folder).why == "cells: not run"
+    (tmp_path / "runs").mkdir()
+    block3.pack(tmp_path / "runs", tmp_path / "runs.tar.gz")
+    assert table.judge(second, folder).why == "cells: not run"
+    assert table.judge(cells.cell_rows(tmp_path)[0], folder).why == "cells: no run in the archive"
 
 
 def test_a_checkout_that_nobody_installed_finds_its_components(

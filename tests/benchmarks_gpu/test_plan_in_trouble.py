@@ -66,6 +66,32 @@ def test_without_a_counter_power_is_read_all_the_same(library: Path, tmp_path: P
     assert "no counter" in found["load_integral"]["why"]
 
 
+def test_a_counter_that_moves_every_25_ms_has_waves_of_its_own_rhythm(
+    library: Path, tmp_path: Path
+) -> None:
+    plan = Plan.on(tmp_path, library, FAKE_NVML_PERIOD_S=0.025)
+    waves = ("wave_1000ms", "wave_130ms", "wave_100ms", "wave_update", "wave_beside")
+    done = plan.run("--blocks", "1", "--only", "inventory", "poll_load", *waves)
+    assert done.returncode == 0, done.stderr
+    facts = {name: plan.steps()[name]["facts"] for name in ("wave_update", "wave_beside")}
+    assert facts["wave_update"]["period_ms"] == pytest.approx(25, rel=0.05)
+    assert facts["wave_beside"]["period_ms"] == pytest.approx(
+        1.01 * facts["wave_update"]["period_ms"], rel=1e-3
+    )
+    found = plan.verdicts()["coverage_counter"]
+    assert found["why"] != "no wave near the updates"
+    assert len(found["seen"]) == len(waves)
+
+
+def test_a_counter_that_is_not_ready_right_after_reopening_is_waited_for(
+    library: Path, tmp_path: Path
+) -> None:
+    plan = Plan.on(tmp_path, library, FAKE_NVML_READY_AGAIN_S=1)
+    done = plan.run("--blocks", "1", "--only", "inventory", "reopen_bare")
+    assert done.returncode == 0, done.stderr
+    assert plan.verdicts()["reopen_bare"]["verdict"] == "holds"
+
+
 def test_a_gpu_that_is_lost_ends_the_block_and_what_was_read_stays(
     library: Path, tmp_path: Path
 ) -> None:

@@ -51,6 +51,25 @@ class Wave:
             file.write(lines)
 
 
+class Ramp(Wave):
+    """One whose clocks fall while it has nothing to do: its first 70 ms then yields nothing."""
+
+    _FALL_S, _RISE_S = 0.5, 0.07
+
+    def __init__(self, device: str) -> None:
+        super().__init__(device)
+        self._ended_s = 0.0
+
+    def run(self, kind: str, span: tuple[float, float]) -> tuple[float, float, int]:
+        began_s = time.monotonic()
+        idle_s = began_s - self._ended_s
+        super().run(kind, span)
+        self._ended_s = time.monotonic()
+        lost_s = self._RISE_S if idle_s > self._FALL_S else 0.0
+        works_s = max(0.0, self._ended_s - began_s - lost_s)
+        return began_s, self._ended_s, round(works_s * _CHUNKS_PER_S)
+
+
 def _pids() -> Path | None:
     name = os.environ.get("FAKE_NVML_PIDS", "")
     return Path(name[1:]) if name.startswith("@") else None
