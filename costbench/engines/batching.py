@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from transformers import GenerationConfig
 
-from costbench.engines.loaded import LoadedModel, Pending, drawing
+from costbench.engines.loaded import LoadedModel, Pending
 from costbench.engines.rows import EachRowEndsByItself, Row
-from costbench.types import Request
+from costbench.types import Request, Sampling
 
 _GATHER_S = 0.02
 """How long a batch waits after each request for the next that is on its way (a policy's next call)."""
@@ -96,8 +96,21 @@ class Batcher(LoadedModel):
     def _settings(self, request: Request) -> dict[str, Any]:
         """Of one call of `generate`: what has others needs another one."""
         ends = [] if request.ignore_eos else sorted(self._renderer.end_ids)
-        return drawing(request) | {
+        return _drawing(request) | {
             "pad_token_id": self._renderer.pad_id,
             "eos_token_id": ends or None,
             "use_cache": True,
         }
+
+
+def _drawing(request: Request) -> dict[str, Any]:
+    """How its tokens are drawn, as a GenerationConfig names it."""
+    sampling = request.sampling or Sampling()
+    if sampling.temperature == 0:
+        return {"do_sample": False}
+    return {
+        "do_sample": True,
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "top_k": sampling.top_k,
+    }

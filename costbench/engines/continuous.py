@@ -7,23 +7,24 @@ from typing import Any
 
 import torch
 
-from costbench.engines.loaded import CLOSED, LoadedModel, Pending, drawing, why
-from costbench.engines.paged import Asked, Paged, page_attention
+from costbench.engines.loaded import CLOSED, LoadedModel, Pending, why
+from costbench.engines.paged import Asked, Narrowed, Paged, page_attention
 from costbench.engines.rows import Row
 from costbench.errors import EngineError
-from costbench.types import Model, Request, Sampling
+from costbench.types import Model, Sampling
 
 _LOOK_S = 0.5
 """How often the worker looks whether the manager's thread is still there."""
+_ALL = Narrowed(top_p=1.0, top_k=0)
 
 
 class ContinuousBatcher(LoadedModel):
-    """Hands requests to a manager of transformers, and makes a new one where tokens are drawn otherwise."""
+    """Hands requests to a manager of transformers, and makes a new one for another top_p or top_k."""
 
     def __init__(
         self, model: Any, tokenizer: Any, described: Model, max_batch_size: int, attention: str
     ) -> None:
-        """Also makes the first manager, so that what cannot be is known when the model is loaded.
+        """Also makes and tries the first manager: what cannot be is known when the model is loaded.
 
         Raises EngineError.
         """
@@ -34,18 +35,22 @@ class ContinuousBatcher(LoadedModel):
         """Guards `_flying`; told when nothing flies any more."""
         self._step = Step()
         self._count = 0
-        self._drawn = _DRAWN_AT_FIRST
+        self._narrowed = _narrowed(Sampling())
+        self._has_drawn = False
         self._paged = self._new_manager()
 
     def _new_manager(self) -> Paged:
         try:
-            return Paged(self._model, self._drawn, self._max_batch_size, self)
+            paged = Paged(self._model, self._narrowed, self._max_batch_size, self)
         except EngineError:
             raise
         except Exception as error:  # whatever transformers and torch raise
             raise EngineError(
-                f"engine transformers: continuous batching cannot begin: {why(error)}"
+                f"engine transformers: continuous batching cannot begin: {_with_remedy(error)}"
             ) from error
+        if paged.context < self._context:
+            self._context, self._limit = paged.context, "the cache of continuous batching has"
+        return paged
 
     def _work(self) -> None:
         self._paged.start()
@@ -66,10 +71,10 @@ class ContinuousBatcher(LoadedModel):
                 self._look()
 
     def _take(self, pending: Pending) -> None:
-        drawn = drawing(pending.request)
-        if drawn != self._drawn:
+        sampling = pending.request.sampling or Sampling()
+        if not self._serves(sampling):
             self._wait_for_landing()
-            self._change(drawn)
+            self._change(_narrowed(sampling))
         with self._landed:
             if self._broken or self._closing.is_set():
                 pending.fail(self._broken or CLOSED)
@@ -80,7 +85,17 @@ class ContinuousBatcher(LoadedModel):
                 torch.manual_seed((pending.request.seed or 0) % (1 << 63))
             self._count += 1
             self._flying[str(self._count)] = pending
-        self._paged.submit(str(self._count), pending.row)
+        self._has_drawn = self._has_drawn or sampling.temperature > 0
+        self._paged.submit(str(self._count), pending.row, sampling.temperature)
+
+    def _serves(self, sampling: Sampling) -> bool:
+        """Greedy ones join any others: an attempt that draws may ask for its answer so, again and again.
+
+        Where nothing has been drawn so far they get a manager that does not sort the vocabulary.
+        """
+        if sampling.temperature == 0 and self._has_drawn:
+            return True
+        return _narrowed(sampling) == self._narrowed
 
     def _wait_for_landing(self) -> None:
         with self._landed:
@@ -88,21 +103,18 @@ class ContinuousBatcher(LoadedModel):
                 self._landed.wait(_LOOK_S)
                 self._look()
 
-    def _change(self, drawn: dict[str, Any]) -> None:
+    def _change(self, narrowed: Narrowed) -> None:
         if self._broken or self._closing.is_set():
             return
         self._paged.stop()
-        self._drawn, self._step = drawn, Step()
+        self._narrowed, self._step = narrowed, Step()
         self._paged = self._new_manager()
         self._paged.start()
 
     def _break(self, error: Exception) -> EngineError:
         """Says also what else may work, where it was not that memory ran out."""
-        said = why(error)
-        if not isinstance(error, EngineError) and "lower" not in said:
-            error = EngineError(
-                f"the engine failed: {said}; `batching: static` may serve this model"
-            )
+        if not isinstance(error, EngineError):
+            error = EngineError(f"the engine failed: {_with_remedy(error)}")
         return super()._break(error)
 
     def _look(self) -> None:
@@ -182,4 +194,10 @@ class Step:
         self._rows.clear()
 
 
-_DRAWN_AT_FIRST = drawing(Request(messages=(), max_tokens=1, sampling=Sampling()))
+def _narrowed(sampling: Sampling) -> Narrowed:
+    return _ALL if sampling.temperature == 0 else Narrowed(sampling.top_p, sampling.top_k)
+
+
+def _with_remedy(error: Exception) -> str:
+    said = why(error)
+    return said if "lower" in said else f"{said}; `batching: static` may serve this model"

@@ -7,6 +7,7 @@ import re
 import threading
 import time
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -18,7 +19,7 @@ from costbench.engines.random_weights import DOUBT, is_random
 from costbench.engines.rendering import Rendered, renderer_for
 from costbench.engines.rows import Row
 from costbench.errors import EngineError, first_line
-from costbench.types import Completion, LatencyBasis, Model, Request, Sampling
+from costbench.types import Completion, LatencyBasis, Model, Request
 
 _NO_MEMORY = re.compile(r"out of memory|OutOfMemory|(?:can't|cannot) allocate|MemoryError", re.I)
 
@@ -61,6 +62,7 @@ class LoadedModel(ABC):
         model.generation_config = GenerationConfig()
         self._max_batch_size = max_batch_size
         self._context = int(getattr(model.config, "max_position_embeddings", 1 << 30))
+        self._limit = "the model's context"
         self._waiting: queue.Queue[Pending | None] = queue.Queue()
         self._thread = threading.Thread(target=self._work, name="costbench-engine", daemon=True)
         self._broken: EngineError | None = None
@@ -83,7 +85,7 @@ class LoadedModel(ABC):
         if self._broken or self._closing.is_set():
             raise self._broken or CLOSED
         rendered = self._renderer.render(request)
-        row = rendered.row(request.max_tokens, self._context)
+        row = rendered.row(request.max_tokens, self._context, self._limit)
         loop = asyncio.get_running_loop()
         pending = Pending(request, rendered, row, time.monotonic(), loop.create_future(), loop)
         self._waiting.put(pending)
@@ -102,7 +104,10 @@ class LoadedModel(ABC):
         self._model = None
         gc.collect()
         if torch.cuda.is_initialized():
-            torch.cuda.empty_cache()
+            with suppress(
+                RuntimeError
+            ):  # a GPU that has failed says so again, at whatever it is asked
+                torch.cuda.empty_cache()
 
     def _give_up(self, pending: Pending) -> None:  # noqa: B027 - some answer it all the same
         """Nobody waits for this one any more."""
@@ -142,19 +147,6 @@ def why(error: Exception) -> str:
     if _NO_MEMORY.search(said):
         said += "; lower `max_batch_size` of the engine, or `concurrency` of the load"
     return said
-
-
-def drawing(request: Request) -> dict[str, Any]:
-    """How its tokens are drawn, as a GenerationConfig names it."""
-    sampling = request.sampling or Sampling()
-    if sampling.temperature == 0:
-        return {"do_sample": False}
-    return {
-        "do_sample": True,
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-        "top_k": sampling.top_k,
-    }
 
 
 def _gpu_uuids(device: torch.device) -> tuple[str, ...]:

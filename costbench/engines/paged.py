@@ -2,25 +2,22 @@
 
 As it is, it tells of tokens by a copy of the whole row at each of them, ends rows at single tokens only, and
 turns errors into their text. So requests and outlet are of classes of ours, derived from its own. This
-module is the only one that knows them, as they are in transformers 5.17.
+module, `paged_drawing` and `paged_sizes` are the only ones that know them, as they are in transformers 5.17.
 """
 
 import logging
-import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Protocol
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from transformers import GenerationConfig
-from transformers.generation.configuration_utils import ContinuousBatchingConfig
-from transformers.generation.continuous_batching.cache import (
-    find_head_dim,
-    find_num_kv_heads,
-    group_layers_by_attn_type,
+from transformers.generation.continuous_batching.continuous_api import (
+    BackgroundThreadStatus,
+    OutputRouter,
 )
-from transformers.generation.continuous_batching.continuous_api import OutputRouter
 from transformers.generation.continuous_batching.requests import (
     GenerationOutput,
     RequestState,
@@ -33,18 +30,21 @@ from transformers.utils.import_utils import (
     is_psutil_available,
 )
 
+from costbench.engines.paged_drawing import by_rows, drawn_at
+from costbench.engines.paged_sizes import Sizes, context, sizes
 from costbench.engines.rows import Row
 from costbench.errors import EngineError, NotInstalledError, first_line
 
-_NO_SEED = 0
 _HALVES = (torch.bfloat16, torch.float16)
-_BLOCK = {"cuda": 256, "cpu": 32}
-"""Tokens of a block of cache; flash attention reads whole ones of 256."""
-_STEP_TOKENS = {"cuda": 8192, "cpu": 512}
-"""Read in one step at most: longer prompts are read in parts."""
-_MASKED_STEP_TOKENS = 2048
-"""Where attention takes a mask: a row for each of these, and a column for each token of the cache."""
-_CPU_CACHE_BYTES = 2 << 30
+_TRIAL_TOKENS = 2
+"""The first is of a step that reads a prompt, the second of one that reads the cache."""
+
+
+class Narrowed(NamedTuple):
+    """Among which tokens a manager draws, for all its rows."""
+
+    top_p: float
+    top_k: int
 
 
 class Listener(Protocol):
@@ -65,6 +65,8 @@ class Asked(RequestState):
     """A request that passes its tokens on, and that ends where its row does."""
 
     on_token: Callable[["Asked", int], bool] | None = None
+    first_joined: float | None = None
+    """On time.perf_counter's clock, of a row that had to leave the cache; None of one that had not."""
 
     def update_and_check_completion(self, token_id: int, logprob: float | None) -> bool:
         """Called once per token."""
@@ -77,14 +79,17 @@ class Asked(RequestState):
 
     def create_equivalent_initial_request(self) -> "Asked":
         """Called when the cache is full: what the row has is read again later, as if it were prompt."""
-        return Asked(
-            **vars(super().create_equivalent_initial_request()) | {"on_token": self.on_token}
-        )
+        ours = {"on_token": self.on_token, "first_joined": self._joined}
+        return Asked(**vars(super().create_equivalent_initial_request()) | ours)
+
+    @property
+    def _joined(self) -> float:
+        return self.lifespan[0] if self.first_joined is None else self.first_joined
 
     @property
     def started_s(self) -> float:
         """When it was first part of a batch, on time.monotonic's clock."""
-        return time.monotonic() - (time.perf_counter() - self.lifespan[0])
+        return time.monotonic() - (time.perf_counter() - self._joined)
 
 
 class _Outlet(OutputRouter):
@@ -97,7 +102,8 @@ class _Outlet(OutputRouter):
 
     def deliver_batch(self, outputs: list[GenerationOutput]) -> None:
         """Rows that ended in this step."""
-        self._listener.on_ended([output.request_id for output in outputs])
+        if not self.closed:
+            self._listener.on_ended([output.request_id for output in outputs])
 
     def fail_and_deliver(self, state: RequestState, error: Exception) -> None:
         """One of those that the manager gives up, all for the same reason."""
@@ -107,13 +113,39 @@ class _Outlet(OutputRouter):
 
 
 class Paged:
-    """One manager, for one way of drawing tokens; raises EngineError where the model cannot be served so."""
+    """One manager, which has answered a first request already.
 
-    def __init__(self, model: Any, drawn: dict[str, Any], rows: int, listener: Listener) -> None:
+    Raises EngineError where the model cannot be served so, or whatever transformers and torch raise.
+    """
+
+    def __init__(self, model: Any, narrowed: Narrowed, rows: int, listener: Listener) -> None:
         logging.getLogger("ContinuousBatchingLogger").setLevel(logging.CRITICAL + 1)  # we tell it
         self._listener = listener
         self._outlet = _Outlet(listener)
-        self._manager = _made(model, drawn, rows, self._outlet)
+        self._manager = _made(model, narrowed, rows, self._outlet)
+        self._try_out()
+
+    def _try_out(self) -> None:
+        """On this thread, and nobody hears of it: its own warm-up passes over errors, or does nothing."""
+        self._outlet.closed = True
+        self._manager.input_queue.put(
+            Asked("trial", [0], max_new_tokens=_TRIAL_TOKENS, on_token=lambda asked, token: False)
+        )
+        told = self._manager.background_thread_status
+        told.request_stop(BackgroundThreadStatus.FLUSH_AND_STOP, 0)  # until `start`
+        self._manager._run_generation_loop()
+        if told.fatal_error is not None:
+            raise told.fatal_error
+        self._outlet.closed = False
+
+    @property
+    def context(self) -> int:
+        """Tokens of a row at most: a longer one has no room even alone, and would end the engine for all.
+
+        A block less than there are, for the manager takes the next one before the last is full.
+        """
+        cache = self._manager.batch_processor.cache
+        return int((cache.num_blocks // cache.num_groups - 1) * cache.block_size)
 
     def start(self) -> None:
         """In a thread of its own, which ends with the process where the caller's does."""
@@ -127,14 +159,20 @@ class Paged:
         told: Exception | None = self._manager.background_thread_status.fatal_error
         return told or RuntimeError("the thread that decodes has ended")
 
-    def submit(self, request_id: str, row: Row) -> None:
+    def submit(self, request_id: str, row: Row, temperature: float) -> None:
         """Not through `add_request`, which makes requests of the manager's own class."""
 
         def on_token(asked: Asked, token: int) -> bool:
             return self._listener.on_token(asked, token, self._manager.current_batch)
 
         self._manager.input_queue.put(
-            Asked(request_id, row.prompt_ids, max_new_tokens=row.max_tokens, on_token=on_token)
+            Asked(
+                request_id,
+                row.prompt_ids,
+                max_new_tokens=row.max_tokens,
+                logit_processor_kwargs=drawn_at(temperature),
+                on_token=on_token,
+            )
         )
         self._manager._has_new_requests.set()  # else it is seen 0.1 s later
 
@@ -145,7 +183,8 @@ class Paged:
     def stop(self) -> None:
         """After the step that is running; of what has not ended then nobody hears."""
         self._outlet.closed = True
-        self._manager.stop(block=True, hard_stop=True)
+        with suppress(RuntimeError):  # of a GPU that has failed; told already, and all else is done
+            self._manager.stop(block=True, hard_stop=True)
 
 
 def page_attention(model: Any, wanted: str) -> str:
@@ -164,72 +203,50 @@ def page_attention(model: Any, wanted: str) -> str:
 def _best_attention(model: Any) -> str:
     """Flash attention where its package is installed; none is fetched from the hub unasked."""
     flash = model.device.type == "cuda" and model.dtype in _HALVES and model._supports_flash_attn
-    if flash and is_flash_attn_3_available():
+    if flash and is_flash_attn_3_available() and takes(model, "flash_attention_3"):
         return "flash_attention_3"
-    if flash and is_flash_attn_2_available():
+    if flash and is_flash_attn_2_available() and takes(model, "flash_attention_2"):
         return "flash_attention_2"
     return "sdpa" if model._supports_sdpa else "eager"
 
 
-def _made(model: Any, drawn: dict[str, Any], rows: int, outlet: _Outlet) -> Any:
+def takes(model: Any, flash: str) -> bool:
+    """Whether this one is for it: in place of another, transformers fetches one from the hub."""
+    compatible = model._compatible_flash_implementations
+    return compatible is None or flash in compatible
+
+
+def _made(model: Any, narrowed: Narrowed, rows: int, outlet: _Outlet) -> Any:
     """With room for all rows at the model's full length, or as much as fits on the GPU."""
     if model.device.type == "cpu" and not is_psutil_available():
         raise NotInstalledError(
             "engine transformers: continuous batching on a CPU needs the package psutil, to see how much "
             "memory there is: pip install psutil, or write `batching: static`"
         )
-    blocks = _blocks(model, rows)
     try:
-        return _manager(model, drawn, rows, blocks, outlet)
-    except MemoryError:
-        if model.device.type != "cuda":
-            raise
+        wanted = sizes(model, rows)
+        try:
+            return _manager(model, narrowed, wanted, outlet)
+        except MemoryError:
+            if model.device.type != "cuda":
+                raise
+        return _manager(model, narrowed, replace(wanted, as_asked=False), outlet)
     except (ValueError, AttributeError, NotImplementedError) as error:
         raise _refusal(error) from error
-    return _manager(model, drawn, rows, None, outlet)
 
 
-def _manager(model: Any, drawn: dict[str, Any], rows: int, blocks: int | None, outlet: Any) -> Any:
-    device = model.device.type
-    masked = "flash" not in model.config._attn_implementation
-    at_once = min(_STEP_TOKENS[device], _MASKED_STEP_TOKENS) if masked else _STEP_TOKENS[device]
+def _manager(model: Any, narrowed: Narrowed, wanted: Sizes, outlet: _Outlet) -> Any:
     manager = model.init_continuous_batching(
-        # Rows end where we say so; nothing here may end them.
-        GenerationConfig(eos_token_id=-1, **drawn),
-        ContinuousBatchingConfig(
-            block_size=_BLOCK[device],
-            num_blocks=blocks,
-            max_batch_tokens=max(at_once, rows),
-            max_requests_per_batch=rows,
-            allow_block_sharing=False,  # later cells would find their prompts read
-            safety_margin=0.0 if blocks else None,
-            seed=_NO_SEED,
-        ),
-        WorkloadHints(max_generated_length=_context(model), num_requests=rows),
+        # Rows end where we say so; nothing here may end them. The temperature is each row's own.
+        GenerationConfig(eos_token_id=-1, do_sample=True, **narrowed._asdict()),
+        wanted.settings,
+        WorkloadHints(max_generated_length=context(model), num_requests=wanted.rows),
     )
+    recorded = any(manager.continuous_batching_config.cuda_graph_booleans)
+    manager.logit_processor = by_rows(manager.logit_processor.logits_processor, recorded)
     manager.output_router = outlet
     manager.warmup()  # makes the cache, and CUDA graphs where it uses them
     return manager
-
-
-def _blocks(model: Any, rows: int) -> int:
-    """Of cache, so that each row can have the model's full length; on a CPU no more than a fixed size."""
-    config = model.config.get_text_config()
-    try:
-        groups, _ = group_layers_by_attn_type(config)
-        layers, width = len(groups[0]), find_num_kv_heads(config) * find_head_dim(config)
-    except (AttributeError, ValueError) as error:
-        raise _refusal(error) from error
-    block = _BLOCK[model.device.type]
-    needed = rows * len(groups) * (math.ceil(_context(model) / block) + 1)
-    if model.device.type == "cuda":
-        return needed
-    per_token = (2 * layers * width + _STEP_TOKENS["cpu"]) * model.dtype.itemsize  # and its mask
-    return min(needed, int(_CPU_CACHE_BYTES // (per_token * block)))
-
-
-def _context(model: Any) -> int:
-    return int(getattr(model.config.get_text_config(), "max_position_embeddings", 1 << 20))
 
 
 def _refusal(error: Exception) -> EngineError:

@@ -23,12 +23,12 @@ class Rendered:
     """The end of thinking is already written: whatever is sampled now is answer."""
     ignore_eos: bool = False
 
-    def row(self, max_tokens: int, context: int) -> Row:
+    def row(self, max_tokens: int, context: int, limit: str = "the model's context") -> Row:
         """Its row, with no more tokens than fit; raises ContextFullError where none does."""
         room = context - len(self.prompt_ids)
         if room < 1:
             raise ContextFullError(
-                f"the prompt has {len(self.prompt_ids)} tokens, the model's context {context}"
+                f"the prompt has {len(self.prompt_ids)} tokens, {limit} {context}"
             )
         return Row(self.prompt_ids, min(max_tokens, room), self.stop_ids, self.ignore_eos)
 

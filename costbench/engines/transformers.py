@@ -62,6 +62,7 @@ class TransformersEngine(Component):
         logging.set_verbosity_error()
         logging.disable_progress_bar()
         device = self._device(torch.cuda.is_available())
+        choose_attention(device)
         path = resolve_model(model.path)
         revision = None if isinstance(path, Path) else model.revision
         dtype = self.dtype if self.dtype != "auto" or device == "cuda" else "float32"
@@ -89,3 +90,15 @@ class TransformersEngine(Component):
                 "install a CUDA build of torch, or use `device: auto`"
             )
         return "cuda" if cuda and self.device != "cpu" else "cpu"
+
+
+def choose_attention(device: str) -> None:
+    """Leave cuDNN's out on a GPU, for the whole process.
+
+    torch prefers it on Hopper and newer where there is a mask, in half precision. It makes a plan for each
+    new shape, and no two steps of decoding have the same.
+    """
+    import torch
+
+    if device == "cuda":
+        torch.backends.cuda.enable_cudnn_sdp(False)

@@ -13,10 +13,11 @@ from greedy_policies import assert_counted_alike, on_every_engine
 from loaded import GREEDY, MODEL, Loaded, loaded
 from transformers import AutoModelForCausalLM
 
-from costbench.engines import paged
+from costbench.engines import paged, paged_sizes
 from costbench.engines.transformers import TransformersEngine
 from costbench.errors import ContextFullError
 from costbench.interfaces import Policy
+from costbench.policies.budget_forcing import BudgetForcing
 from costbench.types import Completion, Message, Request, Sampling
 
 
@@ -136,6 +137,42 @@ def test_consecutive_cells_may_draw_otherwise(continuous: Loaded, static: Loaded
         assert ids(done) == ids(mixed[::2])
 
 
+def test_greedy_answers_join_rows_that_are_drawn(continuous: Loaded, static: Loaded) -> None:
+    """Nothing waits for others to end, and no other manager is made."""
+    drawn = asked(1, max_tokens=600, ignore_eos=True, sampling=Sampling())
+    requests = [asked(number, max_tokens=40) for number in range(3)]
+
+    async def run() -> list[Completion]:
+        engine = continuous.opened
+        await engine.generate(drawn.model_copy(update={"max_tokens": 1}))
+        manager = engine._paged
+        others = [asyncio.create_task(engine.generate(drawn)) for _ in range(3)]
+        await asyncio.sleep(0.1)
+        done = [await engine.generate(each) for each in requests]
+        assert not any(other.done() for other in others)
+        assert engine._paged is manager
+        for other in others:
+            other.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        return done
+
+    done = continuous.call(run())
+    assert all(each.batch_size == 4 for each in done)
+    assert ids(done) == ids(static.answer(*requests))
+
+
+def test_an_attempt_that_draws_its_thinking_and_not_its_answer_keeps_its_manager(
+    continuous: Loaded,
+) -> None:
+    continuous.answer(asked(max_tokens=1, sampling=DRAWN))
+    manager = continuous.opened._paged
+    forced = BudgetForcing(style="l1_eval", budget=24, waits=1)
+    for done in continuous.tries(forced, PROBLEMS[:4], DRAWN):
+        assert done.error is None
+        assert len(done.calls) >= 2
+    assert continuous.opened._paged is manager
+
+
 def test_alone_a_request_is_drawn_by_its_seed(continuous: Loaded) -> None:
     def drawn(seed: int) -> object:
         return ids(continuous.answer(asked(sampling=Sampling(temperature=1.5), seed=seed)))
@@ -176,8 +213,8 @@ def test_prompts_are_read_in_parts_and_rows_wait_for_room(
     monkeypatch: pytest.MonkeyPatch, static: Loaded
 ) -> None:
     """With cache for about three of eight rows, those that find none are read again later."""
-    monkeypatch.setitem(paged._STEP_TOKENS, "cpu", 40)
-    monkeypatch.setattr(paged, "_CPU_CACHE_BYTES", 9 * 32 * 4 * (2 * 4 * 128 + 40))
+    monkeypatch.setitem(paged_sizes._STEP_TOKENS, "cpu", 40)
+    monkeypatch.setattr(paged_sizes, "_CPU_CACHE_BYTES", 9 * 32 * 4 * (2 * 4 * 128 + 40))
     requests = [asked(n, max_tokens=180, ignore_eos=True) for n in range(8)]
     with loaded(CONTINUOUS) as opened:
         done = opened.answer(*requests)

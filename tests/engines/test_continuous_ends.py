@@ -17,13 +17,16 @@ from engines.continuous import CONTINUOUS, DRAWN, asked
 from loaded import MODEL
 from small_suite import write_small_suite
 from test_end_to_end import wait_for_attempts
-from transformers import AutoModelForCausalLM, BloomConfig
+from transformers import AutoModelForCausalLM, BloomConfig, DeepseekV3Config
 
-from costbench.engines import paged
+from costbench.engines import paged_sizes
+from costbench.engines.continuous import ContinuousBatcher
 from costbench.engines.paged import page_attention
+from costbench.engines.random_weights import NoTokenizer
+from costbench.engines.transformers import TransformersEngine
 from costbench.errors import EngineError
 from costbench.interfaces import OpenEngine
-from costbench.types import Completion
+from costbench.types import Completion, Model
 
 SOON_S = 30.0
 """Whatever takes longer hangs."""
@@ -33,7 +36,7 @@ def test_closing_in_mid_flight_ends_at_once_and_tells_those_who_wait() -> None:
     async def run() -> list[Any]:
         async with CONTINUOUS.open(MODEL, 2) as engine:
             requests = [asked(n, max_tokens=900, ignore_eos=True) for n in range(4)]
-            requests.append(asked(sampling=DRAWN))  # waits for the others to end
+            requests.append(asked(sampling=DRAWN))  # waits for the others to end: another top_p
             waiting = [asyncio.create_task(engine.generate(each)) for each in requests]
             await asyncio.sleep(0.5)
             began_s = time.monotonic()
@@ -79,6 +82,7 @@ def test_what_the_model_raises_reaches_all_who_wait_and_all_who_come(
 ) -> None:
     async def run() -> list[Any]:
         async with CONTINUOUS.open(MODEL, 2) as engine:
+            await engine.generate(asked(max_tokens=1))  # its manager is made
             waiting = [
                 asyncio.create_task(engine.generate(asked(n, ignore_eos=True))) for n in range(5)
             ]
@@ -118,8 +122,8 @@ def fail_from_now_on(engine: OpenEngine, error: Exception) -> None:
 def test_a_cache_that_cannot_be_made_is_told_when_the_model_is_loaded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(paged, "_CPU_CACHE_BYTES", 1 << 60)
-    monkeypatch.setitem(paged._BLOCK, "cpu", 1 << 30)
+    monkeypatch.setattr(paged_sizes, "_CPU_CACHE_BYTES", 1 << 60)
+    monkeypatch.setitem(paged_sizes._BLOCK, "cpu", 1 << 30)
 
     async def run() -> None:
         async with CONTINUOUS.open(MODEL, 8):
@@ -134,6 +138,49 @@ def test_a_model_that_it_cannot_serve_is_refused_with_the_other_way() -> None:
     model = AutoModelForCausalLM.from_config(config)
     with pytest.raises(EngineError, match=r"cannot be served by continuous.*`batching: static`"):
         page_attention(model, "auto")
+
+
+def test_what_fails_at_the_first_step_is_told_when_the_model_is_loaded() -> None:
+    latent = AutoModelForCausalLM.from_config(
+        DeepseekV3Config(
+            hidden_size=32, intermediate_size=32, moe_intermediate_size=16, num_hidden_layers=2,
+            num_attention_heads=2, num_key_value_heads=2, n_routed_experts=4, num_experts_per_tok=2,
+            n_group=1, topk_group=1, kv_lora_rank=8, q_lora_rank=8, qk_rope_head_dim=8,
+            qk_nope_head_dim=8, v_head_dim=8, vocab_size=64, max_position_embeddings=128,
+        )
+    )  # fmt: skip
+    tiny = Model(name="tiny", path="random:tiny")
+    with pytest.raises(EngineError, match=r"cannot begin: .*`batching: static` may serve"):
+        ContinuousBatcher(latent, NoTokenizer(tiny, 64), tiny, 2, "auto")
+
+
+@pytest.mark.parametrize("batching", ["continuous", "static"])
+def test_a_gpu_that_fails_at_everything_does_not_replace_the_first_error(
+    batching: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it is after an illegal access: here, torch only says that there is a GPU when all is to end."""
+
+    def fail(*call: object) -> None:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    async def run() -> list[Any]:
+        engine = TransformersEngine.model_validate({"device": "cpu", "batching": batching})
+        async with engine.open(MODEL, 2) as opened:
+            await opened.generate(asked(max_tokens=1))
+            waiting = [
+                asyncio.create_task(opened.generate(asked(n, ignore_eos=True))) for n in range(4)
+            ]
+            await asyncio.sleep(0.2)
+            for name in ("is_available", "is_initialized"):
+                monkeypatch.setattr(torch.cuda, name, lambda: True)
+            monkeypatch.setattr(torch.cuda, "empty_cache", fail)
+        return await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 30)
+
+    told = [each for each in asyncio.run(run()) if not isinstance(each, Completion)]
+    assert told
+    for each in told:
+        assert isinstance(each, EngineError)
+        assert "the engine was closed" in str(each)
 
 
 def write_suite(folder: Path, **sizes: Any) -> None:
