@@ -15,7 +15,6 @@ from costbench.types import Model, Sampling
 
 _LOOK_S = 0.5
 """How often the worker looks whether the manager's thread is still there."""
-_ALL = Narrowed(top_p=1.0, top_k=0)
 
 
 class ContinuousBatcher(LoadedModel):
@@ -91,7 +90,7 @@ class ContinuousBatcher(LoadedModel):
     def _serves(self, sampling: Sampling) -> bool:
         """Greedy ones join any others: an attempt that draws may ask for its answer so, again and again.
 
-        Where nothing has been drawn so far they get a manager that does not sort the vocabulary.
+        Where nothing has been drawn so far they get a manager that only knows the best token.
         """
         if sampling.temperature == 0 and self._has_drawn:
             return True
@@ -103,7 +102,7 @@ class ContinuousBatcher(LoadedModel):
                 self._landed.wait(_LOOK_S)
                 self._look()
 
-    def _change(self, narrowed: Narrowed) -> None:
+    def _change(self, narrowed: Narrowed | None) -> None:
         if self._broken or self._closing.is_set():
             return
         self._paged.stop()
@@ -194,8 +193,8 @@ class Step:
         self._rows.clear()
 
 
-def _narrowed(sampling: Sampling) -> Narrowed:
-    return _ALL if sampling.temperature == 0 else Narrowed(sampling.top_p, sampling.top_k)
+def _narrowed(sampling: Sampling) -> Narrowed | None:
+    return Narrowed(sampling.top_p, sampling.top_k) if sampling.temperature else None
 
 
 def _with_remedy(error: Exception) -> str:

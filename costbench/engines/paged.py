@@ -41,7 +41,7 @@ _TRIAL_TOKENS = 2
 
 
 class Narrowed(NamedTuple):
-    """Among which tokens a manager draws, for all its rows."""
+    """Among which tokens a manager draws, for all its rows; one that is greedy has none."""
 
     top_p: float
     top_k: int
@@ -118,10 +118,13 @@ class Paged:
     Raises EngineError where the model cannot be served so, or whatever transformers and torch raise.
     """
 
-    def __init__(self, model: Any, narrowed: Narrowed, rows: int, listener: Listener) -> None:
+    def __init__(
+        self, model: Any, narrowed: Narrowed | None, rows: int, listener: Listener
+    ) -> None:
         logging.getLogger("ContinuousBatchingLogger").setLevel(logging.CRITICAL + 1)  # we tell it
         self._listener = listener
         self._outlet = _Outlet(listener)
+        self._draws = narrowed is not None
         self._manager = _made(model, narrowed, rows, self._outlet)
         self._try_out()
 
@@ -170,7 +173,7 @@ class Paged:
                 request_id,
                 row.prompt_ids,
                 max_new_tokens=row.max_tokens,
-                logit_processor_kwargs=drawn_at(temperature),
+                logit_processor_kwargs=drawn_at(temperature) if self._draws else {},
                 on_token=on_token,
             )
         )
@@ -216,7 +219,7 @@ def takes(model: Any, flash: str) -> bool:
     return compatible is None or flash in compatible
 
 
-def _made(model: Any, narrowed: Narrowed, rows: int, outlet: _Outlet) -> Any:
+def _made(model: Any, narrowed: Narrowed | None, rows: int, outlet: _Outlet) -> Any:
     """With room for all rows at the model's full length, or as much as fits on the GPU."""
     if model.device.type == "cpu" and not is_psutil_available():
         raise NotInstalledError(
@@ -235,15 +238,17 @@ def _made(model: Any, narrowed: Narrowed, rows: int, outlet: _Outlet) -> Any:
         raise _refusal(error) from error
 
 
-def _manager(model: Any, narrowed: Narrowed, wanted: Sizes, outlet: _Outlet) -> Any:
+def _manager(model: Any, narrowed: Narrowed | None, wanted: Sizes, outlet: _Outlet) -> Any:
+    among = {} if narrowed is None else narrowed._asdict()
     manager = model.init_continuous_batching(
         # Rows end where we say so; nothing here may end them. The temperature is each row's own.
-        GenerationConfig(eos_token_id=-1, do_sample=True, **narrowed._asdict()),
+        GenerationConfig(eos_token_id=-1, do_sample=narrowed is not None, **among),
         wanted.settings,
         WorkloadHints(max_generated_length=context(model), num_requests=wanted.rows),
     )
-    recorded = any(manager.continuous_batching_config.cuda_graph_booleans)
-    manager.logit_processor = by_rows(manager.logit_processor.logits_processor, recorded)
+    if narrowed is not None:
+        recorded = any(manager.continuous_batching_config.cuda_graph_booleans)
+        manager.logit_processor = by_rows(manager.logit_processor.logits_processor, recorded)
     manager.output_router = outlet
     manager.warmup()  # makes the cache, and CUDA graphs where it uses them
     return manager
