@@ -104,9 +104,7 @@ class LoadedModel(ABC):
         self._model = None
         gc.collect()
         if torch.cuda.is_initialized():
-            with suppress(
-                RuntimeError
-            ):  # a GPU that has failed says so again, at whatever it is asked
+            with suppress(RuntimeError):  # one that has failed says so again, whatever it is asked
                 torch.cuda.empty_cache()
 
     def _give_up(self, pending: Pending) -> None:  # noqa: B027 - some answer it all the same

@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -154,33 +155,49 @@ def test_what_fails_at_the_first_step_is_told_when_the_model_is_loaded() -> None
         ContinuousBatcher(latent, NoTokenizer(tiny, 64), tiny, 2, "auto")
 
 
-@pytest.mark.parametrize("batching", ["continuous", "static"])
-def test_a_gpu_that_fails_at_everything_does_not_replace_the_first_error(
-    batching: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As it is after an illegal access: here, torch only says that there is a GPU when all is to end."""
+@pytest.fixture
+def failing_gpu(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """From its call on there is a GPU for torch, as it is after an illegal access: it fails at everything."""
 
     def fail(*call: object) -> None:
         raise RuntimeError("CUDA error: an illegal memory access was encountered")
 
-    async def run() -> list[Any]:
-        engine = TransformersEngine.model_validate({"device": "cpu", "batching": batching})
-        async with engine.open(MODEL, 2) as opened:
-            await opened.generate(asked(max_tokens=1))
-            waiting = [
-                asyncio.create_task(opened.generate(asked(n, ignore_eos=True))) for n in range(4)
-            ]
-            await asyncio.sleep(0.2)
-            for name in ("is_available", "is_initialized"):
-                monkeypatch.setattr(torch.cuda, name, lambda: True)
-            monkeypatch.setattr(torch.cuda, "empty_cache", fail)
-        return await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 30)
+    def begin() -> None:
+        for name in ("is_available", "is_initialized"):
+            monkeypatch.setattr(torch.cuda, name, lambda: True)
+        monkeypatch.setattr(torch.cuda, "empty_cache", fail)
 
-    told = [each for each in asyncio.run(run()) if not isinstance(each, Completion)]
-    assert told
-    for each in told:
-        assert isinstance(each, EngineError)
-        assert "the engine was closed" in str(each)
+    return begin
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of the manager's
+def test_a_gpu_that_has_failed_does_not_keep_those_who_wait_from_hearing_of_it(
+    failing_gpu: Callable[[], None],
+) -> None:
+    async def run() -> list[Any]:
+        async with CONTINUOUS.open(MODEL, 2) as engine:
+            await engine.generate(asked(max_tokens=1))
+            requests = [asked(n, max_tokens=900, ignore_eos=True) for n in range(4)]
+            waiting = [asyncio.create_task(engine.generate(each)) for each in requests]
+            await asyncio.sleep(0.2)
+            failing_gpu()
+        return await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), SOON_S)
+
+    for outcome in asyncio.run(run()):
+        assert isinstance(outcome, EngineError)
+        assert "closed" in str(outcome)
+
+
+def test_a_gpu_that_has_failed_does_not_replace_the_first_error(
+    failing_gpu: Callable[[], None],
+) -> None:
+    async def run() -> None:
+        async with TransformersEngine(device="cpu").open(MODEL, 2):
+            failing_gpu()
+            raise EngineError("the first one")
+
+    with pytest.raises(EngineError, match="the first one"):
+        asyncio.run(run())
 
 
 def write_suite(folder: Path, **sizes: Any) -> None:
