@@ -68,7 +68,7 @@ class ByRow(ContinuousBatchingLogitsProcessor):
             return _only_the_best(scores)
         temperatures = tensor_arg[: len(scores)].view(torch.float32).unsqueeze(-1)
         greedy = temperatures == _GREEDY
-        drawn = scores / torch.where(greedy, 1.0, temperatures)
+        drawn = scores / temperatures.masked_fill(greedy, 1.0)
         for narrow in self._filters:
             drawn = narrow(None, drawn)
         return torch.where(greedy, _only_the_best(scores), drawn) if self._greedy else drawn

@@ -14,6 +14,7 @@ from transformers import AutoModelForCausalLM, Gemma3TextConfig, GptOssConfig
 from costbench.engines import paged_sizes
 from costbench.engines.continuous import ContinuousBatcher
 from costbench.engines.paged import Asked, takes
+from costbench.engines.paged_drawing import drawn_at
 from costbench.engines.paged_sizes import on_cuda
 from costbench.engines.random_weights import NoTokenizer
 from costbench.engines.transformers import choose_attention
@@ -138,8 +139,8 @@ def test_layers_of_several_kinds_share_the_blocks(
     assert (done.finish, done.output_tokens) == ("length", (blocks // 3 - 1) * 32 - 20)
 
 
-def test_when_a_row_was_first_in_a_batch_stays_so_when_it_has_to_leave_the_cache() -> None:
-    before = Asked("1", [3, 4, 5], max_new_tokens=9)
+def test_a_row_that_has_to_leave_the_cache_keeps_its_start_and_its_temperature() -> None:
+    before = Asked("1", [3, 4, 5], max_new_tokens=9, logit_processor_kwargs=drawn_at(0.7))
     before.status = before.status.PREFILLING
     started_s = before.started_s
     time.sleep(0.05)
@@ -148,3 +149,4 @@ def test_when_a_row_was_first_in_a_batch_stays_so_when_it_has_to_leave_the_cache
     for later in (again, once_more):
         later.status = later.status.PREFILLING
         assert later.started_s == pytest.approx(started_s, abs=0.01)
+        assert later.logit_processor_kwargs == drawn_at(0.7)
