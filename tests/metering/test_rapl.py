@@ -250,13 +250,16 @@ def test_a_counter_that_moves_once_a_second_was_not_set_back(tree):
 def test_without_the_right_to_read_it_says_who_can_give_it():
     with tempfile.TemporaryDirectory() as place:
         Path(place).chmod(0o755)
-        zone(Path(place) / "powercap" / "intel-rapl:0", "package-0", 1)
-        (Path(place) / "powercap" / "intel-rapl:0" / "energy_uj").chmod(0o400)
+        counter = zone(Path(place) / "powercap" / "intel-rapl:0", "package-0", 1)
+        with RaplMeter(folder=Path(place) / "powercap").open():
+            refusal(RaplMeter(folder=Path(place)))  # imports now what nobody may be kept from reading
+        counter.chmod(0o400)
         receiver, sender = multiprocessing.Pipe(duplex=False)
         child = multiprocessing.get_context("fork").Process(
             target=_refused_as_nobody, args=(Path(place) / "powercap", sender)
         )
         child.start()
+        sender.close()  # a child that dies is then the end of what is to be received
         said, code = receiver.recv()
         child.join()
     assert "readable for root only" in said
