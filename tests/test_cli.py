@@ -196,10 +196,10 @@ def test_prompts_of_token_ids_are_shown_as_what_is_sent(tmp_path: Path) -> None:
         text = SUITE.replace("MODEL", f'"{model}"')
         suite.write_text(text.replace("[{kind: arithmetic, problems: 8, seed: 7}]", f"[{load}]"))
         said = costbench("plan", suite, "--show-prompt").stdout
-        shown = said.split("decode, not graded")[1].splitlines()
-        assert shown[1] == "9 token ids, sent as they are"
-        assert "rendered" not in said
-        assert "random tokens" not in said
+        shown = said.split("decode, not graded")[1].partition("arithmetic, graded by math")[0]
+        assert shown.splitlines()[1] == "9 token ids, sent as they are"
+        assert "rendered" not in shown
+        assert "random tokens" not in shown
 
 
 def test_a_model_of_random_weights_has_no_tokenizer_to_render_with(tmp_path: Path) -> None:
