@@ -252,7 +252,8 @@ def test_without_the_right_to_read_it_says_who_can_give_it():
         Path(place).chmod(0o755)
         counter = zone(Path(place) / "powercap" / "intel-rapl:0", "package-0", 1)
         with RaplMeter(folder=Path(place) / "powercap").open():
-            refusal(RaplMeter(folder=Path(place)))  # imports now what nobody may be kept from reading
+            # So that what nobody may be kept from reading is imported before.
+            refusal(RaplMeter(folder=Path(place)))
         counter.chmod(0o400)
         receiver, sender = multiprocessing.Pipe(duplex=False)
         child = multiprocessing.get_context("fork").Process(
