@@ -19,10 +19,11 @@ GREEDY = Sampling(temperature=0.0)
 
 
 class Loaded:
-    """An open engine and the loop that it lives in."""
+    """An engine, open, and the loop that it lives in."""
 
-    def __init__(self, opened: Any, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, engine: Engine, opened: Any, loop: asyncio.AbstractEventLoop) -> None:
         self.opened = opened
+        self._engine = engine
         self._loop = loop
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
@@ -39,7 +40,12 @@ class Loaded:
     def tries(
         self, policy: Policy, problems: Sequence[Problem], sampling: Sampling
     ) -> list[Attempt]:
-        return self.call(tries(self.opened, policy, problems, sampling))
+        cell = Cell(
+            id="g/m/p/d/c4", group="g", engine=self._engine, model=MODEL, policy_name="p", policy=policy,
+            dataset_name="d", problems=tuple(problems), grader=ExactGrader(), sampling=sampling,
+            concurrency=4,
+        )  # fmt: skip
+        return self.call(tries(cell, self.opened))
 
 
 @contextmanager
@@ -56,7 +62,7 @@ def loaded(engine: Engine, model: Model = MODEL, concurrency: int = 8) -> Iterat
     try:
         opened = call(opening.__aenter__())
         try:
-            yield Loaded(opened, loop)
+            yield Loaded(engine, opened, loop)
         finally:
             call(opening.__aexit__(None, None, None))
     finally:
@@ -65,14 +71,7 @@ def loaded(engine: Engine, model: Model = MODEL, concurrency: int = 8) -> Iterat
         loop.close()
 
 
-async def tries(
-    opened: OpenEngine, policy: Policy, problems: Sequence[Problem], sampling: Sampling
-) -> list[Attempt]:
+async def tries(cell: Cell, opened: OpenEngine) -> list[Attempt]:
     """One attempt at each problem, all at once."""
-    cell = Cell(
-        id="g/m/p/d/c4", group="g", engine=None, model=MODEL, policy_name="p", policy=policy,
-        dataset_name="d", problems=tuple(problems), grader=ExactGrader(), sampling=sampling,
-        concurrency=4,
-    )  # fmt: skip
-    work = [attempt(cell, problem, Turn(0), opened) for problem in problems]
+    work = [attempt(cell, problem, Turn(0), opened) for problem in cell.problems]
     return list(await asyncio.gather(*work))
