@@ -61,7 +61,7 @@ class LoadedModel(ABC):
         # Whatever else it holds (a repetition penalty, min_p) would fill the gaps of our settings unseen.
         model.generation_config = GenerationConfig()
         self._max_batch_size = max_batch_size
-        self._context = int(getattr(model.config, "max_position_embeddings", 1 << 30))
+        self._context = context(model)
         self._limit = "the model's context"
         self._waiting: queue.Queue[Pending | None] = queue.Queue()
         self._thread = threading.Thread(target=self._work, name="costbench-engine", daemon=True)
@@ -137,6 +137,11 @@ class LoadedModel(ABC):
             finished_s=finished_s,
             batch_size=row.mean_batch_size,
         )
+
+
+def context(model: Any) -> int:
+    """Tokens of a row at most, as the model says; a million where it says nothing."""
+    return int(getattr(model.config.get_text_config(), "max_position_embeddings", 1 << 20))
 
 
 def why(error: Exception) -> str:

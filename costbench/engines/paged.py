@@ -30,8 +30,9 @@ from transformers.utils.import_utils import (
     is_psutil_available,
 )
 
+from costbench.engines.loaded import context
 from costbench.engines.paged_drawing import by_rows, drawn_at
-from costbench.engines.paged_sizes import Sizes, context, sizes
+from costbench.engines.paged_sizes import Sizes, sizes
 from costbench.engines.rows import Row
 from costbench.errors import EngineError, NotInstalledError, first_line
 

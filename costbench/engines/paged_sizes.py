@@ -11,6 +11,8 @@ from transformers.generation.continuous_batching.cache import (
     group_layers_by_attn_type,
 )
 
+from costbench.engines.loaded import context
+
 _NO_SEED = 0
 _BLOCK = {"cuda": 256, "cpu": 32}
 """Tokens of a block of cache; flash attention reads whole ones of 256."""
@@ -105,8 +107,3 @@ def on_cuda(attention: str, rows: int, needed: int) -> Sizes:
         rows, block, min(needed, most), needed <= most, at_once,
         memory_share=_MASKED_MEMORY[way], graphs=None,
     )  # fmt: skip
-
-
-def context(model: Any) -> int:
-    """Tokens of a row at most, as the model says."""
-    return int(getattr(model.config.get_text_config(), "max_position_embeddings", 1 << 20))
