@@ -23,6 +23,7 @@ from costbench.metering.nvml_library import Library, text
 from costbench.metering.reasons import REASONS
 from costbench.metering.sampler import Fault, Reading, Sampler
 from costbench.metering.select import is_local_rank_zero, meters_for
+from costbench.metering.settling import LOOK_EVERY_S
 from costbench.printable import clean
 from costbench.store import Store
 from costbench.wanted import Decision
@@ -63,8 +64,10 @@ def record(command: Sequence[str], out: Path, name: str) -> tuple[Path, int]:
             with store.window(COMMAND, 0, "whole"):
                 exit_code = run_child(command, recorder.try_commit)
         finally:
+            end_s = time.monotonic()
             with suppress(KeyboardInterrupt):  # the program is over; a second Ctrl-C is for us
-                time.sleep(sampler.settle_s)
+                while not sampler.settled(end_s):
+                    time.sleep(LOOK_EVERY_S)
             recorder.commit()
         with store.transaction():
             store.set_meta("exit_code", exit_code)

@@ -19,6 +19,7 @@ from costbench.errors import EngineError
 from costbench.interfaces import OpenEngine
 from costbench.metering.sampler import Fault, Reading, Sampler
 from costbench.metering.select import is_local_rank_zero, meters_for
+from costbench.metering.settling import LOOK_EVERY_S
 from costbench.pacing import Pacing
 from costbench.plan import Plan
 from costbench.serving import forget_prompts, note_engine, note_questions_again, within_reach
@@ -116,8 +117,10 @@ async def run_plan(
         finally:
             committing.cancel()
             await asyncio.gather(committing, return_exceptions=True)
+            end_s = time.monotonic()
             with suppress(asyncio.CancelledError):
-                await asyncio.sleep(sampler.settle_s)
+                while not sampler.settled(end_s):
+                    await asyncio.sleep(LOOK_EVERY_S)
             session.commit()
     to_retry = store.to_retry([cell.id for cell in plan.cells])
     if to_retry:

@@ -9,11 +9,11 @@ import torch
 from costbench.hardware import probe_machine
 from costbench.metering.sampler import Reading, Sampler
 from costbench.metering.select import meters_for
+from costbench.metering.settling import LOOK_EVERY_S
 from costbench.metering.trace import build_trace, total_joules, window_joules
 from costbench.types import MeterFacts
 from trainers.checkpoint import Ledger
 
-_POLL_S = 0.1
 _NOT_NOTED = "a machine that was not noted"
 """Where the checkpoint of an older version came from."""
 
@@ -71,15 +71,16 @@ class Spending:
         if facts is None:
             return None
         self._name(facts)
-        deadline_s = end_s + self._sampler.settle_s
+        domains = self._domains(facts)
         while True:  # until the counters have moved past the end
-            time.sleep(_POLL_S)
+            settled = not domains or self._sampler.settled(end_s)
             readings, _ = self._sampler.drain()
             self._readings += readings
             counters = build_trace(self._readings).counters
-            joules = total_joules(window_joules(counters, self._domains(facts), start_s, end_s))
-            if joules is not None or time.monotonic() >= deadline_s:
+            joules = total_joules(window_joules(counters, domains, start_s, end_s))
+            if joules is not None or settled:
                 break
+            time.sleep(LOOK_EVERY_S)
         # Keep the newest stretch only: the next window starts where this one ended.
         self._readings = [r for r in self._readings if r.t_s > start_s]
         return joules

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from costbench.metering.trace import MAX_GAP_S, Samples, Series
+from costbench.metering.settling import MAX_GAP_S
+from costbench.metering.trace import Samples, Series
 from costbench.metering.window_energy import (
     COUNTER,
     INTEGRAL,

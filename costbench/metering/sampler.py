@@ -13,6 +13,7 @@ from typing import Self
 
 from costbench.errors import MeterError
 from costbench.interfaces import Explaining, Gauge, Gauged, Meter, OpenMeter
+from costbench.metering.settling import MAX_GAP_S, Movements
 from costbench.types import MeterFacts
 
 JOULES = "joules"
@@ -26,6 +27,8 @@ _ANCHOR_EVERY_S = 1.0
 _LONGEST_PAUSE_S = 0.1
 _LATE_S = 0.1
 """A pause longer than this, beyond the period that was asked for, is noted."""
+_PATIENCE_S = 2 * MAX_GAP_S
+"""For a counter that stood still, and a driver that does not answer."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,8 @@ class Sampler:
         self._readings: list[Reading] = []
         self._faults: list[Fault] = []
         self._latest: dict[tuple[str, str], float] = {}
+        self._movements = Movements()
+        self._round_s = 0.0
         self._failing: dict[tuple[int, str], str] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -114,8 +119,19 @@ class Sampler:
 
     @property
     def settle_s(self) -> float:
-        """How long to wait until every counter has moved past the present."""
+        """How long it takes on a machine at leisure until every counter has moved past a moment."""
         return max((meter.facts.settle_s for meter in self._open), default=0.0)
+
+    def settled(self, end_s: float) -> bool:
+        """Whether every counter was seen to move past `end_s`, or no more is to be had by waiting.
+
+        Time alone does not tell: a process that was held still has read nothing meanwhile.
+        """
+        now, due_s = time.monotonic(), end_s + self.settle_s
+        if not self._tasks or not self._thread.is_alive() or now > due_s + _PATIENCE_S:
+            return True
+        with self._lock:
+            return self._round_s >= due_s and self._movements.all_past(end_s, now)
 
     def drain(self) -> tuple[list[Reading], list[Fault]]:
         """Readings and faults since the last call."""
@@ -166,6 +182,7 @@ class Sampler:
                 if task.due_s <= now + soon_s:
                     task.work()
                     task.due_s = now + task.period_s
+            self._round_s = now
 
     def _pause(self) -> float:
         due_s = min((task.due_s for task in self._tasks), default=float("inf"))
@@ -212,7 +229,9 @@ class Sampler:
         with self._lock:
             self._readings += readings
             for reading in readings:
-                if reading.quantity != JOULES:
+                if reading.quantity == JOULES:
+                    self._movements.note(reading.domain, reading.t_s, reading.value)
+                else:
                     self._latest[reading.domain, reading.quantity] = reading.value
 
     def _ask_why(self, meter: OpenMeter, domain: str) -> None:

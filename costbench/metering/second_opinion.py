@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from costbench.metering.codecarbon import GPUS
-from costbench.metering.trace import MAX_GAP_S, Series, Trace
+from costbench.metering.settling import MAX_GAP_S
+from costbench.metering.trace import Series, Trace
 
 GATE = 0.05
 """A larger difference, relative to ours, and the second opinion is not used."""

@@ -14,14 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from costbench.metering.sampler import JOULES, Reading
+from costbench.metering.settling import MAX_GAP_S
 
 Floats = NDArray[np.float64]
 
 _NEIGHBORS = 21
 """Changes that a change's time is smoothed over: two seconds of a 100 ms counter."""
-
-MAX_GAP_S = 5.0
-"""A longer stretch without a change leaves a window uncovered: the counter or the sampler was gone."""
 
 
 @dataclass(frozen=True)

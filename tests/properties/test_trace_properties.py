@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from strategies import PATIENT, counters, moments
 
 from costbench.metering.sampler import Reading
+from costbench.metering.settling import MAX_GAP_S
 from costbench.metering.trace import (
-    MAX_GAP_S,
     Series,
     Trace,
     build_trace,

@@ -9,6 +9,7 @@ from typing import Literal
 
 import pytest
 import torch
+from pydantic import PrivateAttr
 
 from costbench.errors import MeterError
 from costbench.hardware import probe_machine
@@ -77,9 +78,11 @@ LIKE = {
 }
 
 
-def gone_on(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> Ledger:
+def gone_on(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, meter: type[Steady] = Steady
+) -> Ledger:
     """Some more of a training, metered by a counter of the CPU, and stored as checkpoints are."""
-    monkeypatch.setattr(spending, "meters_for", lambda *_, **__: (Steady(facts=COUNTED),))
+    monkeypatch.setattr(spending, "meters_for", lambda *_, **__: (meter(facts=COUNTED),))
     with Spending(ledger, ()) as spent:
         time.sleep(0.3)
         spent.settle()
@@ -144,3 +147,32 @@ def test_a_card_says_what_the_joules_cover(scope: str, said: str) -> None:
     assert found.startswith("0.01000 kWh (measured: counter, ")
     assert said in found
     assert ("whole machine" in found) == (scope == "machine_model")
+
+
+class Held(Steady):
+    """The same, in a process that is held still just when a part ends."""
+
+    _began_s: float = PrivateAttr(default_factory=time.monotonic)
+
+    def read(self) -> Mapping[str, float | None]:
+        age_s = time.monotonic() - self._began_s
+        return {"box": 10.0 * (min(age_s, 0.25) if age_s < 1 else age_s)}
+
+
+def test_a_machine_that_stalls_at_the_end_of_a_part_does_not_cost_its_joules(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ledger = gone_on(Ledger(), monkeypatch, Held)
+    assert ledger.joules is not None
+    assert ledger.joules > 0
+
+
+def test_a_meter_that_is_not_of_the_gpus_at_work_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    patient = COUNTED.model_copy(update={"settle_s": 60.0})
+    monkeypatch.setattr(spending, "meters_for", lambda *_, **__: (Steady(facts=patient),))
+    with Spending(Ledger(), ("GPU-b",)) as spent:
+        began_s = time.monotonic()
+        assert spent.settle().joules is None
+        assert time.monotonic() - began_s < 30
