@@ -12,7 +12,8 @@ from costbench.metering.window_energy import COUNTER, INTEGRAL, RESOLVED_UPDATES
 from costbench.types import Device, Frozen, MeterFacts, Provenance, Quality
 
 _WINDOWS_S = (30.0, 10.0, 1.0)
-_WATCHED_S, _LOOK_EVERY_S, _ENOUGH_CHANGES = 1.5, 0.005, 12
+_WATCHED_S, _WATCHED_AT_MOST_S, _LOOK_EVERY_S = 1.5, 6.0, 0.005
+_ENOUGH_CHANGES, _FEW_CHANGES = 12, 4
 """Long enough for two changes of the slowest counter we know: CodeCarbon's moves every 0.5 s."""
 MODEL_NOTE = "a model: off by 40 % and more; do not compare"
 
@@ -216,16 +217,22 @@ def _explained(found: DomainFinding, opened: OpenMeter) -> DomainFinding:
 
 
 def _watched_periods(opened: OpenMeter) -> dict[str, float | None]:
-    """How often each counter moves, from looking at it all the time for a moment."""
+    """How often each counter moves, from looking at it all the time for a moment.
+
+    Where the machine was held still meanwhile, few changes were seen: what moves is looked at for longer.
+    """
     changes: dict[str, list[float]] = {}
     last = dict(opened.read())
-    end_s = time.monotonic() + _WATCHED_S
-    while time.monotonic() < end_s:
+    began_s = time.monotonic()
+    while (watched_s := time.monotonic() - began_s) < _WATCHED_AT_MOST_S:
         for domain, joules in opened.read().items():
             if joules is not None and joules != last.get(domain):
                 last[domain] = joules
                 changes.setdefault(domain, []).append(time.monotonic())
-        if changes.keys() == last.keys() and min(map(len, changes.values())) >= _ENOUGH_CHANGES:
+        fewest = min(map(len, changes.values()), default=_ENOUGH_CHANGES)  # of those that move
+        if fewest >= _ENOUGH_CHANGES and changes.keys() == last.keys():
+            break
+        if fewest >= _FEW_CHANGES and watched_s >= _WATCHED_S:
             break
         time.sleep(_LOOK_EVERY_S)
     return {domain: mean_gap(times) for domain, times in changes.items()}

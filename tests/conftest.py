@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from commands import costbench
+from hypothesis import settings
 from small_suite import write_small_suite
 
 # Small models are as quick on one thread, and tests run side by side; before anything imports torch.
@@ -14,6 +15,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # In a shell's background Ctrl-C is ignored, and what is started from there would ignore it, too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Another job may have the core; and what passed once passes again: the same examples every time.
+settings.register_profile("costbench", deadline=None, derandomize=True)
+settings.load_profile("costbench")
 
 GOLDEN = Path(__file__).parent / "golden"
 

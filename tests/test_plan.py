@@ -201,9 +201,7 @@ def several(values: st.SearchStrategy[Any], most: int) -> st.SearchStrategy[list
     return st.lists(values, min_size=1, max_size=most, unique=True)
 
 
-@settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     groups=several(NAMES, 2),
     models=several(NAMES, 3),

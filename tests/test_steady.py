@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from costbench.analysis.steady import share_inside, steady_span
 
 NAN = float("nan")
-PATIENT = settings(deadline=None, derandomize=True, max_examples=60)
+PATIENT = settings(max_examples=60)
 
 # Two in flight: the third begins when the first has ended, the fourth when the second has.
 STARTED = np.array([0.0, 0.0, 3.1, 4.1])

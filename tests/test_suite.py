@@ -705,9 +705,7 @@ def check_it_loads_or_is_told_why_not(folder: Path, text: str | bytes) -> None:
         assert all(line.strip() for line in lines)
 
 
-@settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=ANYTHING | st.binary())
 def test_whatever_the_file_holds_it_loads_or_is_told_why_not(
     tmp_path: Path, text: str | bytes
@@ -716,9 +714,7 @@ def test_whatever_the_file_holds_it_loads_or_is_told_why_not(
 
 
 @pytest.mark.slow
-@settings(
-    max_examples=10_000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=10_000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=ANYTHING | st.binary())
 def test_whatever_the_file_holds_it_loads_or_is_told_why_not_many_times(
     tmp_path: Path, text: str | bytes

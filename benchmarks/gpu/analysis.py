@@ -14,6 +14,8 @@ _WINDOWS_S = np.geomspace(0.005, 2.0, 28)
 _DELAYS_S = np.arange(0.0, 0.401, 0.01)
 _FINE = 0.25
 _FEW = 8
+_SAME_RHYTHM = 1.5
+"""Updates that are told from elsewhere and come more seldom than that are not this reading's."""
 
 
 @dataclass(frozen=True)
@@ -50,29 +52,25 @@ def period_s(t_s: Floats, values: Floats) -> float | None:
     return float(np.median(gaps)) if gaps.size else None
 
 
-def ticks(t_s: Floats, values: Floats) -> tuple[Floats, Floats]:
-    """One point per update: changes, and within a stretch of one value the updates that changed nothing."""
+def ticks(t_s: Floats, values: Floats, update_s: float | None = None) -> tuple[Floats, Floats]:
+    """One point per update: changes, and within a stretch of one value the updates that changed nothing.
+
+    How many fit into a stretch is told by `update_s`, where the reading is known to change so often under a
+    steady load: under the load of this stretch it may change seldom, and its own rhythm is a rough guess.
+    """
     at_s, new = changes(t_s, values)
     if at_s.size < 2:  # noqa: PLR2004 - no gap to tell a rhythm by
         return at_s, new
-    seen = np.repeat(_seen_at_once(t_s, values), _counts(t_s, at_s))
-    at_s, new = _with_silent_updates(t_s, at_s, new)
-    return at_s[seen], new[seen]
-
-
-def _counts(t_s: Floats, at_s: Floats) -> NDArray[np.int64]:
-    """Updates from each change to the next one."""
-    ends_s = np.append(at_s[1:], t_s[-1])
     rhythm_s = float(np.median(np.diff(at_s)))
-    return np.maximum(1, np.ceil((ends_s - at_s) / rhythm_s - 0.5).astype(np.int64))
-
-
-def _with_silent_updates(t_s: Floats, at_s: Floats, new: Floats) -> tuple[Floats, Floats]:
-    rhythm_s = float(np.median(np.diff(at_s)))
-    count = _counts(t_s, at_s)
-    first = np.repeat(np.cumsum(count) - count, count)
-    steps = np.arange(int(count.sum())) - first
-    return np.repeat(at_s, count) + steps * rhythm_s, np.repeat(new, count)
+    if update_s is not None and update_s < _SAME_RHYTHM * rhythm_s:
+        rhythm_s = update_s
+    gaps = np.diff(np.append(at_s, t_s[-1]))
+    count = np.maximum(1, np.ceil(gaps / rhythm_s - 0.5).astype(np.int64))
+    apart_s = np.append(gaps[:-1] / count[:-1], rhythm_s)  # the last stretch ends with no change
+    steps = np.arange(int(count.sum())) - np.repeat(np.cumsum(count) - count, count)
+    seen = np.repeat(_seen_at_once(t_s, values), count)
+    points_s = np.repeat(at_s, count) + steps * np.repeat(apart_s, count)
+    return points_s[seen], np.repeat(new, count)[seen]
 
 
 def counter_power(t_s: Floats, joules: Floats) -> tuple[Floats, Floats]:

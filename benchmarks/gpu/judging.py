@@ -34,11 +34,6 @@ def _update_s(data: Data) -> float | None:
     return period_s(*data.counter("poll_load"))
 
 
-def _reading_s(data: Data, name: str) -> float | None:
-    """How often a power reading changes, which need not be the counter's rhythm."""
-    return period_s(*data.reading("poll_load", name))
-
-
 def survives(step: str) -> Callable[[Data], Judged]:
     """Of NVML closed and opened again."""
 
@@ -107,7 +102,7 @@ def coverage(name: str) -> Callable[[Data], Judged]:
         if name != "counter" and any(np.ptp(b.spans_s) < _LONG_WAVE_S for b in beats.values()):
             return verdicts.unknown("waves too short for an average over a second")
         slowest = data.beats("counter").get(max(beats)) if beats else None
-        update_s = _update_s(data) if name == "counter" else _reading_s(data, name)
+        update_s = _update_s(data) if name == "counter" else data.reading_s(name)
         return rhythm.coverage(beats, update_s, slowest.rise_w() if slowest else None)
 
     return judge

@@ -163,8 +163,8 @@ def _locked(period: float, update_s: float) -> bool:
     return abs(ratio - round(ratio)) < 0.05  # noqa: PLR2004 - a twentieth of the shorter one
 
 
-def as_joules(t_s: Floats, watts: Floats) -> tuple[Floats, Floats]:
+def as_joules(t_s: Floats, watts: Floats, update_s: float | None = None) -> tuple[Floats, Floats]:
     """A power reading as a counter: what its updates would add up to."""
-    at_s, values = ticks(t_s, watts)
+    at_s, values = ticks(t_s, watts, update_s)
     gaps = np.diff(at_s, prepend=at_s[:1])
     return at_s, np.cumsum(values * gaps)

@@ -140,7 +140,9 @@ def _run_step(session: Session, number: int, step: Step) -> str:
     about_s = max(step.nominal_s * session.options.scale, step.least_s)
     began_s = time.monotonic()
     try:
-        say(f"block {number}: {step.name}, about {about_s:.0f} s")  # from here on it can be interrupted
+        say(
+            f"block {number}: {step.name}, about {about_s:.0f} s"
+        )  # from here on it can be interrupted
         result = step.run(session)
         folder.keep(step.name, number, result, began_s, round(time.monotonic() - began_s, 3))
     except KeyboardInterrupt:

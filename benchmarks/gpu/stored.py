@@ -12,6 +12,7 @@ from benchmarks.gpu.analysis import (
     counter_energy,
     counter_power,
     longest_pause,
+    period_s,
     ticks,
 )
 from benchmarks.gpu.block1 import WAVES
@@ -69,6 +70,14 @@ class Data:
         """Times and watts of "average", "instant" or "usage"."""
         return self.array(step, f"{name}_t_s"), self.array(step, f"{name}_w")
 
+    def reading_s(self, name: str) -> float | None:
+        """How often a power reading changes beside a steady load, which need not be the counter's rhythm."""
+        if not self.folder.done("poll_load"):
+            return None
+        return period_s(
+            self.maybe("poll_load", f"{name}_t_s"), self.maybe("poll_load", f"{name}_w")
+        )
+
     def power(self, step: str) -> Power:
         """The reading that costbench would integrate, beside the counter."""
         for source in power_sources(self.generation()):
@@ -110,7 +119,7 @@ class Data:
             series = (
                 self.counter(step)
                 if name == "counter"
-                else rhythm.as_joules(*self.reading(step, name))
+                else rhythm.as_joules(*self.reading(step, name), self.reading_s(name))
             )
             seconds = self.facts(step)["period_ms"] * 1e-3
             smooth_s = 0.0 if name == "counter" else AVERAGE_S
@@ -125,6 +134,6 @@ class Data:
             if name == "counter":
                 points = counter_power(*self.counter(step))
             else:
-                points = ticks(*self.reading(step, name))
+                points = ticks(*self.reading(step, name), self.reading_s(name))
             found.append(Wave(*points, self.array(step, "spans_t_s")))
         return found

@@ -20,6 +20,8 @@ Floats = NDArray[np.float64]
 
 _NEIGHBORS = 21
 """Changes that a change's time is smoothed over: two seconds of a 100 ms counter."""
+_RHYTHM = 3
+"""Changes from which on a median time between them means something."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,21 @@ class Samples:
         if not self.t_s.size or not self.t_s[0] <= t_s <= self.t_s[-1]:
             return None
         return float(np.interp(t_s, self.t_s, self.values))
+
+    def longest_read(
+        self, start_s: float, end_s: float, longest_gap_s: float
+    ) -> tuple[float, float]:
+        """The longest part of a stretch without a wider gap between readings; empty where there is none."""
+        first = max(0, int(np.searchsorted(self.t_s, start_s, side="right")) - 1)
+        last = int(np.searchsorted(self.t_s, end_s, side="left")) + 1
+        near_s = self.t_s[first:last]
+        if not near_s.size:
+            return start_s, start_s
+        breaks = np.flatnonzero(np.diff(near_s) > longest_gap_s)
+        begins_s = np.clip(near_s[np.append(0, breaks + 1)], start_s, end_s)
+        ends_s = np.clip(near_s[np.append(breaks, near_s.size - 1)], start_s, end_s)
+        at = int((ends_s - begins_s).argmax())
+        return float(begins_s[at]), float(ends_s[at])
 
     def integral(self, start_s: float, end_s: float, longest_gap_s: float) -> float | None:
         """The area below the values; None where readings do not cover the stretch closely enough."""
@@ -172,11 +189,13 @@ def _in_rhythm(earliest: Floats, latest: Floats) -> Floats:
     (95th percentile, docs/measurement.md).
     """
     middle = (earliest + latest) / 2
-    if middle.size < _NEIGHBORS:
+    if middle.size < _RHYTHM:
         return middle
     period_s = float(np.median(np.diff(middle)))
     earliest = np.maximum(earliest, latest - period_s)  # after a pause of the polls
     middle = (earliest + latest) / 2
+    if middle.size < _NEIGHBORS:
+        return middle
     count = np.concatenate(([0.0], np.cumsum(np.rint(np.diff(middle) / period_s))))
     line = _local_lines(count, middle)
     return np.where((line >= earliest) & (line <= latest), line, middle)
@@ -199,13 +218,20 @@ def _local_lines(x: Floats, y: Floats) -> Floats:
 def mean_gap(times: Sequence[float]) -> float | None:
     """The mean time between changes: looks that come every 5 ms know a single gap only to as much.
 
-    A gap far above the others, where nobody looked for a while, counts as so many updates as fit into it.
+    A gap far above the others, where nobody looked for a while, counts as so many updates as fit into it;
+    where that look came late, it has a part of the next gap, which is short of that.
     """
     gaps = [after - before for before, after in pairwise(times)]
     if not gaps:
         return None
     usual = statistics.median(gaps)
-    return sum(gaps) / sum(max(1, round(gap / usual)) for gap in gaps)
+    whole: list[float] = []
+    for gap in gaps:
+        if whole and gap < usual / 2:
+            whole[-1] += gap
+        else:
+            whole.append(gap)
+    return sum(whole) / sum(max(1, round(gap / usual)) for gap in whole)
 
 
 def without_repeats(t_s: Floats, values: Floats) -> tuple[Floats, Floats]:

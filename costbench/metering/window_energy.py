@@ -77,10 +77,14 @@ def window_energy(gpu: GpuTrace, start_s: float, end_s: float) -> WindowEnergy:
 def counter_energy(
     counter: Series | None, start_s: float, end_s: float, method: str, *, updates: int = 0
 ) -> WindowEnergy:
-    """The plain difference of a counter; null in a window shorter than so many of its updates."""
-    period_s = (counter.update_period_s if counter is not None else None) or 0.0
-    if end_s - start_s < updates * period_s:
-        return WindowEnergy(None, reasons=("below_resolution",))
+    """The plain difference of a counter; null in a window shorter than so many of its updates.
+
+    One that was seen to move only once has no rhythm to tell that by: it resolves nothing.
+    """
+    if counter is not None and updates:
+        period_s = counter.update_period_s
+        if period_s is None or end_s - start_s < updates * period_s:
+            return WindowEnergy(None, reasons=("below_resolution",))
     joules = counter.energy(start_s, end_s) if counter is not None else None
     if joules is None:
         return WindowEnergy(None, reasons=("energy_uncovered",))
@@ -119,14 +123,15 @@ def _until_lost(gpu: GpuTrace, window: tuple[float, float], code: str) -> Window
 
 
 def _stood_still(gpu: GpuTrace, counter: Series, start_s: float, end_s: float) -> bool:
-    """Seen not to change for more than five updates, while power was read all the time and was there."""
+    """Seen not to change for more than five updates, while power was read all of that time and was there."""
     period_s = gpu.device.update_period_s or 0.0
     begins_s, ends_s = counter.unmoved(start_s, end_s, pause_s=period_s)
     longest = int((ends_s - begins_s).argmax())
     still = float(begins_s[longest]), float(ends_s[longest])
-    if still[1] - still[0] <= _STUCK_UPDATES * period_s:
+    watched = gpu.power.longest_read(*still, _POWER_ALL_THE_TIME_S)
+    if watched[1] - watched[0] <= _STUCK_UPDATES * period_s:
         return False
-    joules = gpu.power.integral(*still, _POWER_ALL_THE_TIME_S)
+    joules = gpu.power.integral(*watched, _POWER_ALL_THE_TIME_S)
     return joules is not None and joules > 0
 
 

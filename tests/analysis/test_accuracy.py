@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from costbench.analysis.accuracy import Accuracy
 from costbench.analysis.stats import CONFIDENCE
 
-PATIENT = settings(deadline=None, derandomize=True, max_examples=80)
+PATIENT = settings(max_examples=80)
 
 
 def of(*rows):

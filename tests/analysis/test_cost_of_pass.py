@@ -12,7 +12,7 @@ from costbench.analysis.cost_of_pass import (
 )
 from costbench.analysis.stats import Resampling
 
-PATIENT = settings(deadline=None, derandomize=True, max_examples=60)
+PATIENT = settings(max_examples=60)
 NAN, INF = float("nan"), float("inf")
 
 # Two models on three problems: the first is cheap and solves two of them, the second all but the last.

@@ -12,7 +12,7 @@ from costbench.analysis.frontier_line import (
     saving_at_equal_accuracy,
 )
 
-PATIENT = settings(deadline=None, derandomize=True, max_examples=60)
+PATIENT = settings(max_examples=60)
 NAN = float("nan")
 
 COST, ACCURACY = (1.0, 2.0, 4.0, 8.0), (0.2, 0.4, 0.3, 0.8)

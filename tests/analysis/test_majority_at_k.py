@@ -10,7 +10,7 @@ from costbench.analysis import majority_at_k as module
 from costbench.analysis.majority_at_k import MOST_EXACT, Votes, majority_at_k
 from costbench.analysis.pass_at_k import pass_at_k
 
-PATIENT = settings(deadline=None, derandomize=True, max_examples=60)
+PATIENT = settings(max_examples=60)
 
 
 def votes(classes, correct):

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from costbench.analysis.multiple import holm, touching
 
-PATIENT = settings(deadline=None, derandomize=True, max_examples=60)
+PATIENT = settings(max_examples=60)
 NAN = float("nan")
 P = st.lists(st.floats(0, 1), min_size=1, max_size=12).map(np.array)
 

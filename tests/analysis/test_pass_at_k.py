@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from costbench.analysis.over_samples import doublings, mean_share
 from costbench.analysis.pass_at_k import pass_at_k
 
-PATIENT = settings(deadline=None, derandomize=True, max_examples=60)
+PATIENT = settings(max_examples=60)
 
 
 def one(samples, correct, k):

@@ -14,7 +14,7 @@ from costbench.analysis.repricing import Assumptions, reprice
 from costbench.analysis.stats import bound_without_correct, highest_unseen_rate
 from costbench.analysis.usage import Counts, usage_of
 
-PATIENT = settings(deadline=None, derandomize=True, max_examples=300)
+PATIENT = settings(max_examples=300)
 METER = Instrument("a card", 0.05, 0.02)
 T_3 = 3.182446305284263  # t(0.975; 3)
 # Four problems, one pass: two correct, one wrong, one truncated; eight hours and two kilowatt-hours.

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from costbench.analysis.scaling import control, performance, scaling_linear, scaling_per_doubling
 
-PATIENT = settings(deadline=None, derandomize=True, max_examples=60)
+PATIENT = settings(max_examples=60)
 NAN = float("nan")
 
 FORCING = (500, 1000, 2000, 3933, 5300, 6657, 7320), (0, 4, 9, 13, 15, 16, 17)

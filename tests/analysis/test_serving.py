@@ -9,7 +9,7 @@ from costbench.analysis.serving import as_promised, kept
 from costbench.analysis.steady import arrival_span
 
 NAN = float("nan")
-PATIENT = settings(deadline=None, derandomize=True, max_examples=100)
+PATIENT = settings(max_examples=100)
 COLUMNS = {
     "ttft_s": np.array([1.0, 2.0, 3.0, NAN]),
     "ttfat_s": np.array([1.5, NAN, NAN, NAN]),

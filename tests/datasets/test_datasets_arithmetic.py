@@ -82,7 +82,7 @@ def test_levels_go_up_to_twelve_where_they_are_asked_for() -> None:
     assert all(chain_of(problem.question).held_back for problem in problems)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     seed=st.integers(),
     levels=st.tuples(st.integers(1, MAX_LEVEL), st.integers(1, MAX_LEVEL)).map(sorted),

@@ -11,7 +11,7 @@ from costbench.identity import dataset_sha256, prompt_sha256
 LENGTHS = st.tuples(st.integers(1, 40), st.integers(0, 40)).map(lambda ends: (ends[0], sum(ends)))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(reads=LENGTHS, writes=LENGTHS, vocabulary=st.integers(1, 50), seed=st.integers(0, 9))
 def test_lengths_and_ids_are_within_what_is_stated(
     reads: tuple[int, int], writes: tuple[int, int], vocabulary: int, seed: int

@@ -253,7 +253,7 @@ def test_memory_of_workers_is_limited(grade_all: GradeAll) -> None:
 
 
 @given(st.integers(-(10**20), 10**20))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_an_integer_is_correct_with_and_without_commas(grade_all: GradeAll, value: int) -> None:
     grades = grade_all(
         [
@@ -266,7 +266,7 @@ def test_an_integer_is_correct_with_and_without_commas(grade_all: GradeAll, valu
 
 
 @given(st.integers(-999, 999), st.integers(2, 999))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_fraction_is_correct_in_every_notation(
     grade_all: GradeAll, top: int, bottom: int
 ) -> None:

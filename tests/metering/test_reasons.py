@@ -25,7 +25,7 @@ JUDGES = ("metering/quality.py", "report/caveats.py", "report/cuts.py", "report/
 TABLES = ("_CODES", "doubts", "DROPPED", "LOST")
 """Names under which codes are kept before they are used."""
 CODES = st.sampled_from([*REASONS, "a_strangers_code"])
-PATIENT = settings(deadline=None, derandomize=True, max_examples=60)
+PATIENT = settings(max_examples=60)
 
 
 def texts(node: ast.AST | None) -> Iterator[str]:

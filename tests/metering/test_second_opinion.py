@@ -53,7 +53,7 @@ def test_the_same_joules_are_used():
     assert found.ours_joules == pytest.approx(350 * 59, rel=0.02)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     watts=st.lists(st.floats(60, 700), min_size=10, max_size=60),
     jitter=st.integers(0, 2**32 - 1),
@@ -68,7 +68,7 @@ def test_when_it_reads_and_when_it_tells_is_no_difference(watts, jitter, lag_s):
     assert abs(found.joules - found.ours_joules) <= 2 * 0.2 * (max(watts) + 50)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     watts=st.lists(st.floats(200, 700), min_size=40, max_size=60),
     gain=st.floats(0.01, 0.85) | st.floats(1.15, 5),

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from costbench.metering.uncertainty import COVERAGE_FACTOR, Uncertainty, uncertainty_of
 from costbench.metering.window_energy import COUNTER, INTEGRAL
 
-PATIENT = settings(deadline=None, derandomize=True, max_examples=60)
+PATIENT = settings(max_examples=60)
 SENSOR = COVERAGE_FACTOR * 0.05
 BRIDGED = f"{COUNTER}+{INTEGRAL}"
 METHODS = st.sampled_from([COUNTER, INTEGRAL, BRIDGED, "rapl"])

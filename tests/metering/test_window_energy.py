@@ -136,7 +136,7 @@ def test_averages_that_are_not_shifted_by_half_their_window_would_miss_part_of_a
     assert unshifted == pytest.approx(true(10.0, 40.0) - 0.5 * 400)
 
 
-@settings(deadline=None, derandomize=True, max_examples=60)
+@settings(max_examples=60)
 @given(st.integers(150, 450), st.integers(20, 100), st.integers(20, 100), st.booleans())
 def test_a_step_at_any_time_is_counted_whole(at, before, after, short):
     """With steps and windows on the grid of readings, a trapezoid is exact."""

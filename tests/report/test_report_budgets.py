@@ -223,7 +223,7 @@ def line_of(seed, model, role):
     ]
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(RUNS)
 def test_a_line_against_its_like_shows_no_difference(seed):
     """The same attempts under another name."""
@@ -240,7 +240,7 @@ def test_a_line_against_its_like_shows_no_difference(seed):
         assert each.ratio.value == (1 if each.accuracy_candidate else None)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(RUNS, st.permutations(range(8)))
 def test_the_order_of_cells_does_not_matter(seed, order):
     cells = [*line_of(seed, "base", "baseline"), *line_of(seed + 1, "other", "baseline")]
@@ -249,7 +249,7 @@ def test_the_order_of_cells_does_not_matter(seed, order):
     assert sorted(map(repr, one)) == sorted(map(repr, other))
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @example(124)  # a bend of the line, nearly all resamples above it
 @example(552)  # its end
 @given(RUNS)

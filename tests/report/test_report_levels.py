@@ -130,7 +130,7 @@ tables = st.integers(2, 12).flatmap(
 
 
 @given(tables)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_levels_add_up_to_the_cell(found):
     levels, tokens, correct = found
     rows = quickly(tokens, correct, levels)
@@ -148,7 +148,7 @@ def test_levels_add_up_to_the_cell(found):
 
 
 @given(tables, st.integers(2, 9))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_a_level_knows_nothing_of_the_others(found, factor):
     levels, tokens, correct = found
     other = [n if level == 1 else n * factor for level, n in zip(levels, tokens, strict=True)]

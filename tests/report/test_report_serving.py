@@ -19,7 +19,7 @@ from costbench.wanted import Demand, Slo, Wanted, set_wanted
 from tests.report.in_memory import record, run_of
 
 NAN = float("nan")
-PATIENT = settings(deadline=None, derandomize=True, max_examples=40)
+PATIENT = settings(max_examples=40)
 POLICY = Unconstrained(max_tokens=64)
 
 

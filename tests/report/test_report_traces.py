@@ -56,7 +56,7 @@ def test_stretches_are_no_shorter_than_two_changes_of_the_counter():
     assert len(found.watts) * found.bin_s == pytest.approx(20)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(SECONDS, st.floats(0.001, 1000)), min_size=1, max_size=60),
     st.integers(1, 50),

@@ -18,7 +18,7 @@ def tokenizer() -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast.from_pretrained(str(resolve_model("embedded:abacus-base")))
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(seed=st.integers(0, 10**6), level=st.integers(1, 6), tokens=st.integers(60, 400))
 def test_a_response_has_the_length_it_was_written_for(tokenizer, seed, level, tokens):
     chain = draw_chain(random.Random(seed), level)
@@ -29,7 +29,7 @@ def test_a_response_has_the_length_it_was_written_for(tokenizer, seed, level, to
     assert text.count("</think>") == 1
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 10**6), level=st.integers(1, 6), tokens=st.integers(1, 40))
 def test_where_there_is_no_room_it_is_as_short_as_can_be(tokenizer, seed, level, tokens):
     chain = draw_chain(random.Random(seed), level)
@@ -38,7 +38,7 @@ def test_where_there_is_no_room_it_is_as_short_as_can_be(tokenizer, seed, level,
     assert counted <= max(tokens, 12)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 10**6), level=st.integers(1, 6), tokens=st.integers(90, 400))
 def test_each_line_ends_with_the_tokens_that_are_left(tokenizer, seed, level, tokens):
     chain = draw_chain(random.Random(seed), level)

@@ -29,13 +29,12 @@ def ids_of(tokenizer, text):
     return tokenizer(text, add_special_tokens=False)["input_ids"]
 
 
-@settings(deadline=None, derandomize=True)
 @given(text=st.text())
 def test_any_text_comes_back_as_it_was(tokenizer, text):
     assert tokenizer.decode(ids_of(tokenizer, text)) == text
 
 
-@settings(deadline=None, derandomize=True, max_examples=50)
+@settings(max_examples=50)
 @given(
     words=st.lists(
         st.sampled_from(
