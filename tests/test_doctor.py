@@ -8,11 +8,13 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 
-from costbench import hardware
+from costbench import doctor_meters, hardware
 from costbench.doctor import Finding, can_run
 from costbench.doctor_meters import MeterFinding, expect, look_at
 from costbench.errors import MeterError
@@ -53,6 +55,7 @@ class Ticking(Component):
 
 class _Open:
     def __init__(self, meter: Ticking) -> None:
+        self.meter: Any = meter
         devices = (
             Device(domain="gpu:a", name="NVIDIA H200", update_period_s=0.1, power_window_s=1.0),
             Device(domain="gpu:b", name="Old", power_window_s=1.0, reasons=("mig",)),
@@ -71,10 +74,13 @@ class _Open:
         )
 
     def read(self) -> Mapping[str, float | None]:
-        steps = time.monotonic() // 0.04
+        steps = self.steps()
         if self.facts.devices:
             return {"gpu:a": steps, "gpu:b": None, "gpu:c": None}
         return {"one": steps, "still": 5.0}
+
+    def steps(self) -> float:
+        return time.monotonic() // 0.04
 
     def why(self, domain: str) -> MeterError | None:
         return MeterError("no such counter", "counter_unsupported")
@@ -155,6 +161,36 @@ def test_a_counter_is_watched_to_tell_how_often_it_moves() -> None:
     assert lines[1].startswith("±10 % of a cell, ±4.4 % of a ratio at 30 s; ±10 %, ±4.4 % at 10 s")
     assert any(line.startswith("still: ") and "did not change" in line for line in lines)
     assert any(line.startswith("rapl_in_vm: the CPU's counter is the hyper") for line in lines)
+
+
+class Held(Ticking):
+    """Its machine is held still at first; then it moves every 0.4 s, so many times."""
+
+    times: float
+
+    @contextmanager
+    def open(self) -> Iterator["_Open"]:
+        yield _HeldOpen(self)
+
+
+class _HeldOpen(_Open):
+    def steps(self) -> float:
+        return min(self.meter.times, max(0.0, doctor_meters.time.monotonic() - 1.0) // 0.4)
+
+
+@pytest.mark.parametrize(("times", "watched_s"), [(9, 2.6), (2, 6.0)])
+def test_a_counter_that_was_seen_to_move_too_seldom_is_watched_for_longer(
+    monkeypatch: pytest.MonkeyPatch, times: float, watched_s: float
+) -> None:
+    now = [0.0]
+    clock = SimpleNamespace(
+        monotonic=lambda: now[0], sleep=lambda pause_s: now.append(now.pop() + pause_s)
+    )
+    monkeypatch.setattr(doctor_meters, "time", clock)
+    one, still = look_at(Held(times=times)).domains
+    assert one.update_period_s == pytest.approx(0.4, rel=0.05)
+    assert still.update_period_s is None
+    assert now[0] == pytest.approx(watched_s, abs=0.1)
 
 
 def test_each_gpu_says_how_it_is_measured_and_what_is_in_the_way() -> None:

@@ -39,6 +39,13 @@ def test_a_time_in_which_nobody_looked_counts_as_the_updates_in_it(pause: int) -
     assert mean_gap(times) == pytest.approx(0.025)
 
 
+@pytest.mark.parametrize("late", [0.7, 0.9])
+def test_a_look_that_came_late_takes_from_the_next_gap(late: float) -> None:
+    times = np.arange(12.0)
+    times[[4, 8]] += late
+    assert mean_gap(list(times)) == pytest.approx(1)
+
+
 def test_one_change_has_no_period() -> None:
     assert mean_gap([]) is None
     assert mean_gap([3.0]) is None

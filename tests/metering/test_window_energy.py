@@ -229,6 +229,33 @@ def test_a_counter_that_is_read_and_stands_still_is_stuck_however_fast_it_is(upd
     assert (found.method, found.reasons) == (INTEGRAL, ("counter_stuck",))
 
 
+@pytest.mark.parametrize(("paused_until_s", "method"), [(31.4, INTEGRAL), (32.0, COUNTER)])
+def test_a_pause_of_ours_while_the_counter_stands_still_hides_it_only_if_little_is_left(
+    paused_until_s, method
+):
+    """Stuck for 1.6 s; what is left of that has to be over half a second in one piece."""
+    power = averaged(t_s=times_without(30.6, paused_until_s))
+    found = window_energy(gpu(counted(times_without(30.1, 31.7 + 0.5)), power), 25.0, 45.0)
+    assert found.method == method
+    assert found.joules == pytest.approx(true(25.0, 45.0), rel=0.01)
+
+
+def test_a_short_recording_is_not_bent_by_a_pause_in_it():
+    """Two seconds of a 100 ms counter: what was first seen after a pause came at the end of it."""
+    polls_s = np.arange(0, 2.4, 0.02)
+    polls_s = polls_s[(polls_s <= 1.31) | (polls_s >= 1.9)]
+    series = series_of(polls_s, 50.0 * np.floor(polls_s / 0.1 + 1e-9))
+    assert series.t_s.size < 21
+    assert series.energy(0.3, 1.6) == pytest.approx(500 * 1.3, rel=0.05)
+
+
+@pytest.mark.parametrize("times_s", [(0.0, 5.0), (0.0,)])
+def test_a_counter_that_moved_once_resolves_no_window(times_s):
+    once = Series(np.array(times_s), 10.0 * np.arange(len(times_s)))
+    assert counter_energy(once, 1.0, 4.0, "rapl", updates=2).reasons == ("below_resolution",)
+    assert counter_energy(once, 1.0, 4.0, "rapl", updates=2).joules is None
+
+
 def test_any_other_counter_is_known_where_it_is_covered_and_resolved():
     found = counter_energy(counted(), 10.0, 12.0, "rapl")
     assert (found.joules, found.method, found.reasons) == (pytest.approx(400), "rapl", ())
