@@ -22,10 +22,13 @@ from costbench.errors import MeterError, StoreError
 from costbench.interfaces import Meter
 from costbench.metered import print_metered, summarize
 from costbench.metered_contract import Metered
+from costbench.records import read_records
 from costbench.store import Store
 from costbench.types import GPU_SCOPE, Component, Device, MeterFacts
 
 WATTS = 65.0
+LATE = {"sampler_late", "sampler_stalled"}
+"""Of a machine that has other things to do."""
 GPU = "gpu:GPU-aaaaaaaa-0000-0000-0000-000000000000"
 
 # Nothing here can measure: neither package can be imported.
@@ -101,6 +104,24 @@ def python(program: str) -> tuple[str, ...]:
     return sys.executable, "-c", program
 
 
+def in_steps(found: Metered, folder: Path) -> Any:
+    """The joules of what `Constant` counts; what was read late may be off by as long as it took."""
+    with Store.open(folder / found.run) as store:
+        (trace,) = read_records(store, {}).traces.values()
+    (counter,) = trace.counters.values()
+    assert counter.seen_s is not None
+    assert found.duration_s is not None
+    unread_s = np.diff(counter.seen_s).ravel()
+    late_s = float(unread_s[unread_s > 0.01].sum())  # it is read every 5 ms
+    return pytest.approx(WATTS * found.duration_s, abs=WATTS * (0.02 * found.duration_s + late_s))
+
+
+def of_its_length(found: Metered) -> str:
+    """What is said of a program of half a second, and of one that was kept waiting."""
+    assert found.duration_s is not None
+    return "unreliable_window" if found.duration_s < 2 else "low_resolution"
+
+
 # As a user has it
 
 
@@ -133,8 +154,9 @@ def test_json_is_the_last_line_behind_what_the_program_wrote(tmp_path: Path) -> 
     assert wrote == "a"
     found = json.loads(last)
     assert (found["schema_version"], found["kind"], found["exit_code"]) == (1, "meter", 0)
-    assert found["energy"]["joules"] is None  # far too short for any meter
-    assert "below_resolution" in found["energy"]["reasons"]
+    if found["duration_s"] < 0.5:  # far too short for any meter, unless it was kept waiting
+        assert found["energy"]["joules"] is None
+        assert "below_resolution" in found["energy"]["reasons"]
     assert done.stderr.count("\n") == 1
 
 
@@ -208,40 +230,50 @@ def test_a_program_that_is_not_there_is_a_sentence_and_leaves_nothing(
 # What is told of the readings
 
 
-def test_a_counter_gives_its_power_times_the_time(measured: Any) -> None:
+def test_a_counter_gives_its_power_times_the_time(measured: Any, tmp_path: Path) -> None:
     found = measured(*python("import time; time.sleep(0.4)"), meters=[Constant()])
-    assert found.energy.joules == pytest.approx(WATTS * found.duration_s, rel=0.02)
-    assert found.energy.mean_power_w == pytest.approx(WATTS, rel=0.02)
-    assert (found.energy.provenance, found.energy.quality) == ("measured", "unreliable")
-    assert found.energy.reasons == ("unreliable_window",)  # under 2 s
+    assert found.energy.joules == in_steps(found, tmp_path)
+    assert found.energy.mean_power_w == pytest.approx(found.energy.joules / found.duration_s)
+    assert found.energy.provenance == "measured"
+    assert set(found.energy.reasons) - LATE == {of_its_length(found)}
+    assert found.energy.quality == "unreliable" or found.duration_s >= 2
     assert 10 < found.energy.uncertainty.absolute_percent < 20
 
 
-def test_a_gpu_s_window_is_judged(measured: Any) -> None:
+def test_a_gpu_s_window_is_judged(measured: Any, tmp_path: Path) -> None:
     found = measured(*python("import time; time.sleep(0.4)"), meters=[Constant(gpu=True)], gpu=True)
     (domain,) = found.domains
     assert domain.device == "NVIDIA H200"
-    assert found.energy.joules == pytest.approx(WATTS * found.duration_s, rel=0.02)
-    assert {"few_updates", "some_updates"} & set(found.energy.reasons)
+    assert found.energy.joules == in_steps(found, tmp_path)
+    if found.duration_s < 1.9:  # kept waiting, it has a hundred of them
+        assert {"few_updates", "some_updates"} & set(found.energy.reasons)
 
 
 @pytest.mark.parametrize("gpu", [True, False])
-def test_a_window_that_cannot_be_resolved_is_not_known(measured: Any, gpu: bool) -> None:
-    found = measured("true", meters=[Constant(gpu=gpu, period_s=0.3)], gpu=gpu)
+def test_a_window_that_cannot_be_resolved_is_not_known(
+    measured: Any, tmp_path: Path, gpu: bool
+) -> None:
+    before = measured("true", meters=[Constant(gpu=gpu, period_s=0.3)], gpu=gpu)
+    with Store.open(tmp_path / before.run) as store, store.transaction():
+        # However long it was kept waiting: a third of one of the counter's steps.
+        store.db.execute("UPDATE windows SET end_s = MIN(end_s, start_s + 0.1)")
+    found = summarize(tmp_path / before.run)
     (domain,) = found.domains
     assert domain.joules is domain.mean_power_w is domain.method is domain.uncertainty is None
     assert (domain.quality, found.energy.joules) == ("unavailable", None)
     assert "below_resolution" in found.energy.reasons
 
 
-def test_a_gpu_that_cannot_be_read_is_not_replaced_by_what_is_around_it(measured: Any) -> None:
+def test_a_gpu_that_cannot_be_read_is_not_replaced_by_what_is_around_it(
+    measured: Any, tmp_path: Path
+) -> None:
     meters = [Constant(broken=True), Constant()]
     found = measured(*python("import time; time.sleep(0.3)"), meters=meters, gpu=True)
     assert found.energy.joules is None
     assert set(found.energy.reasons) == {"no_meter", "driver_mismatch"}
     assert found.faults == ("constant: the meter is not there",)
     (around,) = found.domains
-    assert around.joules == pytest.approx(WATTS * found.duration_s, rel=0.05)
+    assert around.joules == in_steps(found, tmp_path)
 
 
 def test_a_gpu_that_is_lost_gives_a_lower_bound_and_no_total(measured: Any, tmp_path: Path) -> None:
@@ -253,6 +285,8 @@ def test_a_gpu_that_is_lost_gives_a_lower_bound_and_no_total(measured: Any, tmp_
         start_s, end_s = store.db.execute("SELECT start_s, end_s FROM windows").fetchone()
         lost_s = (start_s + end_s) / 2
         t_s = np.arange(start_s - 0.05, lost_s, 0.02)
+        joules = "FROM trace WHERE quantity = 'joules'"  # more than one part where it took long
+        store.db.execute(f"DELETE {joules} AND rowid > (SELECT MIN(rowid) {joules})")
         store.db.execute(
             "UPDATE trace SET t_s = ?, value = ? WHERE quantity = 'joules'",
             (t_s.tobytes(), (WATTS * t_s).tobytes()),
@@ -285,11 +319,14 @@ def test_a_window_that_a_crash_left_open_lasts_until_the_last_reading(
         database.execute("UPDATE windows SET end_s = NULL")
         database.execute("UPDATE meta SET value = 'false' WHERE key = 'complete'")
         database.execute("DELETE FROM meta WHERE key = 'exit_code'")
+        ((start_s,),) = database.execute("SELECT start_s FROM windows")
+        parts = list(database.execute("SELECT t_s FROM trace WHERE quantity = 'joules'"))
     database.close()
     found = summarize(folder)
     assert (found.complete, found.exit_code) == (False, None)
-    assert before.duration_s <= found.duration_s < before.duration_s + 1
-    assert found.energy.joules == pytest.approx(WATTS * found.duration_s, rel=0.02)
+    last_s = max(float(np.frombuffer(t_s, "<f8")[-1]) for (t_s,) in parts)
+    assert before.duration_s <= found.duration_s <= last_s - start_s
+    assert found.energy.joules == in_steps(found, tmp_path)
     with sqlite3.connect(folder / "run.db") as database:
         database.execute("DELETE FROM windows")
     database.close()
