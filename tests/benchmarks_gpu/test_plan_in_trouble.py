@@ -30,7 +30,8 @@ WAVES = ("wave_1000ms", "wave_130ms", "wave_101ms", "wave_100ms")
 
 def test_a_counter_that_sees_a_part_of_the_time_is_found_out(library: Path, tmp_path: Path) -> None:
     plan = Plan.on(tmp_path, library, FAKE_NVML_COVERED_S=0.025, FAKE_NVML_AVERAGE_S=0.1)
-    done = plan.run("--blocks", "1", "--only", "inventory", "poll_load", *WAVES)
+    waves = ("--only", "inventory", "poll_load", *WAVES)
+    done = plan.run("--blocks", "1", *waves, "--burner", "wave_load:InPhase")
     assert done.returncode == 0, done.stderr
     found = plan.verdicts()
     if "follow" not in found["integral"]["why"]:  # as on a busy machine
@@ -95,7 +96,8 @@ def test_a_counter_that_is_not_ready_right_after_reopening_is_waited_for(
 def test_a_gpu_that_is_lost_ends_the_block_and_what_was_read_stays(
     library: Path, tmp_path: Path
 ) -> None:
-    plan = Plan.on(tmp_path, library, FAKE_NVML_LOST_S=5)
+    stored = tmp_path / "out" / "traces-1.npz"  # is there once poll_idle is done
+    plan = Plan.on(tmp_path, library, FAKE_NVML_START=stored, FAKE_NVML_LOST_S=0)
     done = plan.run("--blocks", "1", "--only", "inventory", "poll_idle", "bare_idle", "listing")
     assert done.returncode == 1
     states = {name: step["state"] for name, step in plan.steps().items()}
@@ -150,6 +152,7 @@ def test_ctrl_c_leaves_what_is_done_and_the_same_command_goes_on(
 ) -> None:
     plan = Plan.on(tmp_path, library)
     only = ("--blocks", "1", "--only", "inventory", "poll_idle", "context_idle", "reopen")
+    only += ("--scale", "0.2")  # 12 s of context_idle: whoever interrupts it may come late
     with subprocess.Popen(
         plan.command(*only), env=plan.variables, stderr=subprocess.PIPE, text=True
     ) as process:

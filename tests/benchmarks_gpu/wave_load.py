@@ -51,6 +51,22 @@ class Wave:
             file.write(lines)
 
 
+class InPhase(Wave):
+    """One whose work begins with an update of the counter: in some phases a part shows what the whole has."""
+
+    _UPDATE_S = 0.1
+
+    def prepare(self, kind: str, spans: Sequence[tuple[float, float]]) -> None:
+        self._later_s = -spans[0][0] % self._UPDATE_S
+        super().prepare(kind, [self._shifted(span) for span in spans])
+
+    def run(self, kind: str, span: tuple[float, float]) -> tuple[float, float, int]:
+        return super().run(kind, self._shifted(span))
+
+    def _shifted(self, span: tuple[float, float]) -> tuple[float, float]:
+        return span[0] + self._later_s, span[1] + self._later_s
+
+
 class Ramp(Wave):
     """One whose clocks fall while it has nothing to do: its first 70 ms then yields nothing."""
 
