@@ -15,14 +15,14 @@ from costbench.types import Component, MeterFacts
 
 
 class Dynamo(Component):
-    """A meter of constant power; its counter may move in steps, and may break for a while."""
+    """A meter of constant power; its counter may move in steps, and cannot be read while its belt is off."""
 
     kind: Literal["dynamo"] = "dynamo"
     domain: str = "dynamo"
     watts: float
     step_s: float = 0.0
-    breaks: tuple[float, float] | None = None
-    """Seconds after opening between which it cannot be read."""
+    _belt_is_on: bool = PrivateAttr(default=True)
+    _refused: int = PrivateAttr(default=0)
     _closed: bool = PrivateAttr(default=False)
 
     @contextmanager
@@ -33,6 +33,23 @@ class Dynamo(Component):
     @property
     def closed(self):
         return self._closed
+
+    def take_belt_off(self):
+        """From here on it cannot be read; comes back when that was tried some times."""
+        self._belt_is_on, before = False, self._refused
+        until(lambda: self._refused >= before + 3)
+
+    def put_belt_on(self):
+        self._belt_is_on = True
+
+
+def until(happened):
+    """Wait for it, however busy the machine is."""
+    end_s = time.monotonic() + 60
+    while not (found := happened()):
+        assert time.monotonic() < end_s
+        time.sleep(0.002)
+    return found
 
 
 class _Turning:
@@ -51,7 +68,8 @@ class _Turning:
 
     def read(self):
         age_s = time.monotonic() - self._began_s
-        if self._dynamo.breaks and self._dynamo.breaks[0] <= age_s < self._dynamo.breaks[1]:
+        if not self._dynamo._belt_is_on:
+            self._dynamo._refused += 1
             raise MeterError("the belt is off")
         if self._dynamo.step_s:
             age_s -= age_s % self._dynamo.step_s
@@ -139,8 +157,14 @@ def test_only_open_meters_have_facts():
 
 
 def test_a_meter_that_fails_for_good_leaves_its_window_unknown_and_the_others_known():
-    broken = Dynamo(domain="broken", watts=250, breaks=(0.1, 1e9))
-    (start_s, end_s), readings, faults = measured([broken, Dynamo(watts=10)], window_s=0.2)
+    broken = Dynamo(domain="broken", watts=250)
+    with Sampler([broken, Dynamo(watts=10)]) as sampler:
+        start_s = time.monotonic()
+        time.sleep(0.1)
+        broken.take_belt_off()
+        time.sleep(0.1)
+        end_s = time.monotonic()
+    readings, faults = sampler.drain()
     trace = build_trace(readings).counters
     assert trace["broken"].energy(start_s, end_s) is None
     assert window_joules(trace, ("broken", "dynamo"), start_s, end_s)["broken"] is None
@@ -149,12 +173,26 @@ def test_a_meter_that_fails_for_good_leaves_its_window_unknown_and_the_others_kn
 
 
 def test_a_fault_is_told_once_and_not_with_every_poll():
-    _, _, faults = measured([Dynamo(watts=250, breaks=(0.1, 0.2))], window_s=0.3)
+    dynamo = Dynamo(watts=250)
+    with Sampler([dynamo]) as sampler:
+        dynamo.take_belt_off()
+        dynamo.put_belt_on()
+    _, faults = sampler.drain()
     assert [fault.message for fault in faults] == ["the belt is off"]
 
 
 def test_a_short_gap_costs_resolution_and_no_energy():
-    (start_s, end_s), readings, faults = measured([Dynamo(watts=250, breaks=(0.15, 0.3))])
+    dynamo = Dynamo(watts=250)
+    with Sampler([dynamo]) as sampler:
+        time.sleep(0.05)
+        start_s = time.monotonic()
+        time.sleep(0.1)
+        dynamo.take_belt_off()
+        time.sleep(0.15)
+        dynamo.put_belt_on()
+        time.sleep(0.15)
+        end_s = time.monotonic()
+    readings, faults = sampler.drain()
     joules = build_trace(readings).counters["dynamo"].energy(start_s, end_s)
     assert joules == pytest.approx(250 * (end_s - start_s), rel=0.03)
     assert len(faults) == 1
@@ -164,8 +202,7 @@ def test_drain_gives_every_reading_once_and_in_order():
     found = []
     with Sampler([Dynamo(watts=250)]) as sampler:
         for _ in range(5):
-            time.sleep(0.03)
-            found.append(sampler.drain()[0])
+            found.append(until(lambda: sampler.drain()[0]))
     found.append(sampler.drain()[0])
     assert all(found)
     together = [reading.t_s for readings in found for reading in readings]
