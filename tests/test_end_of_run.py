@@ -19,7 +19,7 @@ from costbench.screen import RunScreen
 from costbench.suite import load_suite
 from costbench.types import Component, MeterFacts
 
-STEP_S, WATTS = 0.3, 10.0
+STEP_S, WATTS = 1.0, 10.0
 SUITE = f"""
 name: ends
 meters: [{{kind: "{__name__}:Slow"}}]
@@ -34,11 +34,11 @@ groups:
 
 
 class Slow(Component):
-    """A counter that moves more seldom than it says, as where the process was held still."""
+    """Moves more seldom than it says, as where the process was held still; a model, so nobody idles for it."""
 
     kind: Literal["slow"] = "slow"
     facts: MeterFacts = MeterFacts(
-        name="slow", provenance="measured", method="steps", scope="test",
+        name="slow", provenance="modelled", method="steps", scope="test",
         period_s=0.01, settle_s=0.0, headline=("box",),
     )  # fmt: skip
 
@@ -59,13 +59,14 @@ def test_a_run_s_last_window_is_known(tmp_path: Path) -> None:
     (cell,) = make_report(folder, ReportOptions()).cells
     whole = cell.windows.whole
     assert whole.joules is not None
+    assert whole.duration_s is not None
     assert whole.joules == pytest.approx(WATTS * whole.duration_s, abs=2 * WATTS * STEP_S)
 
 
 def test_a_measured_program_s_end_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recording, "meters_for", lambda choice, gpu: (Slow(),))
     monkeypatch.setattr(recording, "_nvidia_gpus", lambda: ((), False))
-    command = (sys.executable, "-c", "import time; time.sleep(1)")
+    command = (sys.executable, "-c", "import time; time.sleep(2.2)")
     folder, exit_code = recording.record(command, tmp_path, "ends")
     assert exit_code == 0
     found = summarize(folder)
