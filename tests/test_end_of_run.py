@@ -34,7 +34,7 @@ groups:
 
 
 class Slow(Component):
-    """Moves more seldom than it says, as where the process was held still; a model, so nobody idles for it."""
+    """Moves more seldom than it says, as in a process that is held still; a model: nobody idles for it."""
 
     kind: Literal["slow"] = "slow"
     facts: MeterFacts = MeterFacts(
