@@ -166,9 +166,9 @@ STANDARD = (
 def test_a_pass_that_is_shorter_than_its_window_begins_again_and_all_of_it_counts(
     cells_of: Callable[..., list[Any]], tmp_path: Path
 ) -> None:
-    (cell,) = cells_of("one", "two", "three", policies=SHORT, seconds=0.05, protocol=STANDARD)
-    assert cell.windows.whole.duration_s >= 1
-    assert cell.attempts > 30  # four in flight, 0.05 s each
+    protocol = STANDARD.replace("window_s: 1", "window_s: 3")
+    (cell,) = cells_of("one", "two", "three", policies=SHORT, seconds=0.05, protocol=protocol)
+    assert cell.windows.whole.duration_s >= 3
     assert cell.attempts % 3 == 0  # whole rounds: no problem counts more than another
     assert cell.wrong + cell.truncated == cell.attempts  # further rounds are graded, too
     assert cell.output_tokens.value == 5
@@ -177,8 +177,16 @@ def test_a_pass_that_is_shorter_than_its_window_begins_again_and_all_of_it_count
     with Store.open(folder) as store:
         query = "SELECT COUNT(*), COUNT(DISTINCT round), COUNT(DISTINCT seed) FROM attempts"
         attempts, rounds, seeds = store.db.execute(query).fetchone()
+        query = (
+            "SELECT c.submitted_s - MIN(c.submitted_s) OVER (), a.round"
+            " FROM calls c JOIN attempts a ON c.attempt = a.id"
+        )
+        last = [at_s for at_s, number in store.db.execute(query) if number < rounds - 1]
     assert (attempts, seeds) == (cell.attempts, cell.attempts)
     assert rounds == attempts / 3
+    assert rounds >= 2
+    # No round began after the window's length: all but the last one were handed out within it.
+    assert max(last) < 3
 
 
 def test_a_pass_in_which_nothing_can_be_answered_does_not_begin_again_for_ever(
@@ -207,8 +215,8 @@ def test_a_limit_that_is_reached_between_passes_opens_no_empty_window(
 ) -> None:
     """Nobody can say what a window of nothing used, and the cell's joules would stay unknown for ever."""
     two = "[{kind: truncation, budget: 5}, {kind: truncation, budget: 6}]"
-    protocol = STANDARD.replace("cooldown_s: 0", "cooldown_s: 3")
-    cells_of("one", policies=two, seconds=0.05, limits="{wall_s: 2.5}", protocol=protocol)
+    protocol = STANDARD.replace("cooldown_s: 0", "cooldown_s: 6")
+    cells_of("one", policies=two, seconds=0.05, limits="{wall_s: 6}", protocol=protocol)
     (folder,) = (tmp_path / "runs").iterdir()
     with Store.open(folder) as store:
         query = "SELECT cell FROM windows WHERE phase = 'whole'"

@@ -10,6 +10,7 @@ import pytest
 
 pytest.importorskip("aiohttp")
 
+from engines.asking import when_heard
 from engines.fault_server import FaultServer, Reply, Script
 
 from costbench.hardware import probe_machine
@@ -36,7 +37,7 @@ groups:
     datasets: [{{kind: jsonl, path: problems.jsonl, grader: exact}}]
     models: [{{name: m, path: {path}, thinks: {thinks}, role: baseline}}]
     policies: {policies}
-    load: {{concurrency: 2}}
+    load: {{concurrency: {concurrency}}}
 """
 PRICES = """
 date: 2026-11-20
@@ -62,6 +63,7 @@ class Runs:
         keys = {
             "url": server.url, "meters": "[codecarbon]", "settings": "", "path": "some-model",
             "thinks": "false", "policies": "[{kind: truncation, budget: 20}]", "wanted": "",
+            "concurrency": "2",
         }  # fmt: skip
         suite.write_text(SUITE.format(**(keys | changes)))
         self.plan = make_plan(load_suite(suite), probe_machine())
@@ -359,16 +361,19 @@ def test_questions_that_are_asked_again_to_fill_a_window_may_be_cached(run: Runs
     assert "warm_cache" in cell.caveats
 
 
-def test_a_stream_shows_when_its_answer_began_and_every_gap(run: Runs) -> None:
+def test_a_stream_shows_when_its_answer_began_and_every_gap(
+    run: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The embedded model's tokenizer tells where its thinking ends."""
-    reply = Reply(words=("hm", "</think>", "2"), second_s=0.1)
+    reply = Reply(words=("hm", "</think>", "2"), second_s=0.1, heard=when_heard(monkeypatch))
+    one_by_one = {"path": "embedded:abacus-base", "thinks": "true", "concurrency": "1"}
     with FaultServer(lambda *_: reply) as server:
-        cell = cell_of(run(server, path="embedded:abacus-base", thinks="true"))
+        cell = cell_of(run(server, **one_by_one))
     assert cell.serving is not None
     whole = cell.serving.whole
     assert (whole.attempts, whole.errors) == (4, 0)
     assert whole.ttft_s.p50 is not None
     assert whole.ttfat_s.p50 is not None
-    assert whole.ttfat_s.p50 >= whole.ttft_s.p50 + 0.09
-    assert whole.inter_token_s.mean >= 0.045  # 0.1 s and nothing; longer on a busy machine
+    assert whole.ttfat_s.p50 >= whole.ttft_s.p50 + 0.1
+    assert whole.inter_token_s.mean >= 0.05  # 0.1 s and nothing; longer on a busy machine
     assert set(cell.serving.reasons) <= {"steady", "goodput_per_second"}

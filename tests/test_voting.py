@@ -84,7 +84,7 @@ def test_the_reference_has_no_part_in_the_choice(answers: list[str], one: str, o
 
 
 def test_equal_values_are_one_class_and_what_cannot_be_decided_is_not_asked_about_again() -> None:
-    grader = MathGrader(deadline_s=1)
+    grader = MathGrader(deadline_s=5)
     asked: list[Sequence[Answered]] = []
 
     with grader.open() as grade:

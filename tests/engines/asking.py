@@ -1,12 +1,15 @@
 """Questions to the engine for servers."""
 
 import asyncio
+import threading
 from typing import Any
 
+import pytest
 from engines.fault_server import FaultServer
 
 from costbench.engines.openai import OpenaiEngine
 from costbench.engines.openai_faults import Retries
+from costbench.engines.openai_hearing import Heard
 from costbench.types import Completion, Message, Model, Request, Sampling
 
 SERVED = Model(name="m", path="some-model")
@@ -31,3 +34,15 @@ def ask(
             return [await engine.generate(request) for request in requests or (ASK,)]
 
     return asyncio.run(run())
+
+
+def when_heard(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Set each time the engine has taken a chunk in: a server that waits for it is never read late."""
+    taken, take = threading.Event(), Heard.take
+
+    def take_and_tell(heard: Heard, payload: str) -> None:
+        take(heard, payload)
+        taken.set()
+
+    monkeypatch.setattr(Heard, "take", take_and_tell)
+    return taken

@@ -1,5 +1,8 @@
 """Requests to the transformers engine with continuous batching."""
 
+import asyncio
+from typing import Any
+
 from loaded import GREEDY
 
 from costbench.datasets.arithmetic import Arithmetic
@@ -21,3 +24,10 @@ def asked(number: int = 0, **keys: object) -> Request:
 
 def ids(done: list[Completion]) -> list[object]:
     return [(each.sampled.token_ids, each.marker, each.finish) for each in done]
+
+
+async def begun(engine: Any, rows: int) -> None:
+    """Wait until so many rows are in flight that have a token each."""
+    async with asyncio.timeout(60):
+        while sum(bool(each.row.tokens) for each in list(engine._flying.values())) < rows:
+            await asyncio.sleep(0.005)

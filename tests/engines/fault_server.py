@@ -3,6 +3,7 @@
 import asyncio
 import json
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -30,6 +31,8 @@ class Reply:
     """Before the first chunk."""
     second_s: float = 0.0
     """Before the second one."""
+    heard: threading.Event | None = None
+    """Set by whoever has read a chunk: `second_s` begins when the first one has been."""
     line: str | None = None
     """Instead of the second chunk."""
     bytes_at_a_time: int | None = None
@@ -51,6 +54,8 @@ class FaultServer:
         self._probe = probe or (lambda number, path, body: Reply(words=("1",)))
         self.requests: list[tuple[str, dict[str, str], dict[str, Any]]] = []
         self.probes: list[tuple[str, dict[str, str], dict[str, Any]]] = []
+        self.told: list[float] = []
+        """When each chunk of a stream was about to be written, on time.monotonic's clock."""
         self.cache_ways: dict[str, list[tuple[int, str]]] = {}
         """Answers by path of those that are there; the last one for ever."""
         self.resets: list[str] = []
@@ -147,7 +152,8 @@ class FaultServer:
         for at, chunk in enumerate(chunks):
             if at == reply.cut_after:
                 return False
-            await asyncio.sleep(reply.second_s if at == 1 else 0)
+            await _pause(reply, at)
+            self.told.append(time.monotonic())
             said = json.dumps(chunk, ensure_ascii=False)
             line = reply.line if at == 1 and reply.line else f"data: {said}"
             data = f"{line}\n\n".encode()
@@ -160,6 +166,15 @@ class FaultServer:
         writer.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(data), data))
         await writer.drain()
         return True
+
+
+async def _pause(reply: Reply, at: int) -> None:
+    """Before the chunk of this number."""
+    if reply.heard is not None and at == 0:
+        reply.heard.clear()
+    while reply.heard is not None and at == 1 and not reply.heard.is_set():
+        await asyncio.sleep(0.001)
+    await asyncio.sleep(reply.second_s if at == 1 else 0)
 
 
 def _head(writer: asyncio.StreamWriter, status: int, headers: dict[str, str], body: bytes) -> None:

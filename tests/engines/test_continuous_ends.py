@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 from commands import COMMAND, costbench
-from engines.continuous import CONTINUOUS, DRAWN, asked
+from engines.continuous import CONTINUOUS, DRAWN, asked, begun
 from loaded import MODEL
 from small_suite import write_small_suite
 from test_end_to_end import wait_for_attempts
@@ -84,10 +84,9 @@ def test_what_the_model_raises_reaches_all_who_wait_and_all_who_come(
     async def run() -> list[Any]:
         async with CONTINUOUS.open(MODEL, 2) as engine:
             await engine.generate(asked(max_tokens=1))  # its manager is made
-            waiting = [
-                asyncio.create_task(engine.generate(asked(n, ignore_eos=True))) for n in range(5)
-            ]
-            await asyncio.sleep(0.2)
+            requests = [asked(n, max_tokens=900, ignore_eos=True) for n in range(5)]
+            waiting = [asyncio.create_task(engine.generate(each)) for each in requests]
+            await begun(engine, 2)
             fail_from_now_on(engine, raised)
             found = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), SOON_S)
             with pytest.raises(EngineError, match="the engine failed"):

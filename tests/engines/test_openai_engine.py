@@ -10,11 +10,11 @@ import pytest
 
 pytest.importorskip("aiohttp")
 
-from engines.asking import ASK, EMBEDDED, SERVED, ask
+from engines.asking import ASK, EMBEDDED, ask
 from engines.fault_server import FaultServer, Reply
 
 from costbench.errors import EngineError, RequestError
-from costbench.types import Completion, Model, Piece, Request, Sampling
+from costbench.types import Model, Piece, Request, Sampling
 
 
 def test_a_plain_request_is_a_chat_with_all_of_its_sampling_said() -> None:
@@ -36,23 +36,6 @@ def test_a_plain_request_is_a_chat_with_all_of_its_sampling_said() -> None:
     assert done.sampled.text == "1 + 1 is 2"
     assert (done.finish, done.input_tokens, done.output_tokens) == ("end", 7, 6)
     assert (done.cached_tokens, done.reasoning_tokens, done.estimated) == (None, None, ())
-
-
-def test_times_are_those_of_our_side_of_the_socket() -> None:
-    with FaultServer(lambda *_: Reply(first_s=0.2)) as server:
-        (done,) = ask(server)
-    assert done.first_token_s is not None
-    assert 0.2 <= done.first_token_s - done.submitted_s < 1.0
-    assert done.first_token_s <= done.finished_s
-
-
-def test_what_the_template_has_written_is_neither_a_token_nor_the_first() -> None:
-    """`transformers serve` tells the line break of "<think>\\n" before it has thought anything."""
-    reply = Reply(words=("2",), thinking=("\n", "so"), second_s=0.2)
-    with FaultServer(lambda *_: reply) as server:
-        (done,) = ask(server, model=EMBEDDED)
-    assert done.sampled.text == "so</think>2"
-    assert done.first_token_s - done.submitted_s >= 0.2
 
 
 def test_without_a_stream_there_is_no_first_token_to_be_timed() -> None:
@@ -250,58 +233,3 @@ def test_an_end_of_thinking_that_servers_leave_out_cannot_be_listened_for(tmp_pa
 def test_a_tokenizer_that_is_named_has_to_be_there() -> None:
     with FaultServer() as server, pytest.raises(EngineError, match="`tokenizer: /nowhere/at/all`"):
         ask(server, tokenizer="/nowhere/at/all")
-
-
-def test_every_gap_between_chunks_is_told_and_adds_up_to_the_stream() -> None:
-    with FaultServer(lambda *_: Reply(second_s=0.2)) as server:
-        (done,) = ask(server)
-    gaps = done.inter_token_s
-    assert gaps is not None
-    assert len(gaps) == 4  # of five words
-    assert gaps[0] >= 0.19
-    assert done.first_token_s is not None
-    assert sum(gaps) == pytest.approx(done.finished_s - done.first_token_s, abs=0.05)
-
-
-def test_without_a_stream_there_are_no_gaps_and_no_first_token_of_an_answer() -> None:
-    with FaultServer() as server:
-        (done,) = ask(server, stream=False)
-    assert (done.inter_token_s, done.first_answer_token_s) == (None, None)
-
-
-def answer_after(done: Completion) -> float:
-    """Seconds from the first token to the first of the answer."""
-    assert done.first_token_s is not None
-    assert done.first_answer_token_s is not None
-    return done.first_answer_token_s - done.first_token_s
-
-
-def test_the_answer_begins_behind_thinking_that_is_told_apart() -> None:
-    reply = Reply(thinking=("hm",), words=("2",), second_s=0.2)
-    with FaultServer(lambda *_: reply) as server:
-        (done,) = ask(server)
-    assert answer_after(done) >= 0.19
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        ("<think>hm</think>", "2"),
-        ("<think>hm</thi", "nk>2"),  # the marker in two chunks
-        ("hm</think", ">", "2"),
-    ],
-)
-def test_the_answer_begins_behind_the_marker_of_thinking_inside_the_text(words: Any) -> None:
-    with FaultServer(lambda *_: Reply(words=words, second_s=0.2)) as server:
-        (done,) = ask(server)
-    assert answer_after(done) >= 0.19
-
-
-def test_thinking_that_never_ends_has_no_answer_and_a_model_that_does_not_think_has_it_at_once() -> (
-    None
-):
-    with FaultServer(lambda *_: Reply(words=("hm", " hm", "</think>"))) as server:
-        (endless,) = ask(server)
-        (plain,) = ask(server, model=SERVED.model_copy(update={"thinks": False}))
-    assert endless.first_answer_token_s is None
-    assert plain.first_answer_token_s == plain.first_token_s

@@ -12,7 +12,9 @@ from costbench.graders.numeric import NumericGrader
 from costbench.types import Answered, Grade
 
 GradeAll = Callable[[Sequence[Answered]], list[Grade]]
-LIMIT_S = 10
+LIMIT_S = 60
+"""What hangs takes hours; what is ended by its deadline may take long on a busy machine."""
+LIMIT_OF_OTHERS_S = 10
 
 MATRIX = r"\begin{pmatrix}" + r" \\ ".join(["1 & 2"] * 250) + r"\end{pmatrix}"
 LARGE_MATRIX = r"\begin{pmatrix}" + r" \\ ".join([" & ".join(["7"] * 500)] * 500) + r"\end{pmatrix}"
@@ -111,11 +113,13 @@ def test_a_reference_of_the_kind_is_survived(math: GradeAll, name: str) -> None:
     assert took < LIMIT_S
 
 
-def test_answers_beside_them_lose_nothing(math: GradeAll) -> None:
+def test_answers_beside_them_lose_nothing() -> None:
     good = Answered(reference=r"\frac{1}{2}", answer=r"\boxed{\frac{2}{4}}")
     bad = [Answered(reference=r"\frac{1}{2}", answer=text) for text in RESPONSES.values()]
     some = [one for each in bad[:8] for one in (good, each)]
-    grades = math(some)
+    # A good one is asked again alone, maybe of a process that is new: its deadline must be long enough.
+    with MathGrader(deadline_s=5).open() as grade:
+        grades = grade(some)
     assert [one.correct for one in grades[::2]] == [True] * 8
 
 
@@ -129,5 +133,5 @@ def test_the_others_take_no_second_per_megabyte(
         answered = answered.model_copy(update={"reference": "Z"})
     with grader.open() as grade:
         took, (found,) = seconds(grade, [answered])
-    assert took < LIMIT_S
+    assert took < LIMIT_OF_OTHERS_S
     assert found.correct is not True

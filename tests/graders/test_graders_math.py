@@ -1,12 +1,9 @@
 import json
 import multiprocessing
-import os
 import re
-import signal
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,8 +13,6 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from costbench.graders.math import MAX_LENGTH, MathGrader
-from costbench.graders.verifying import Pair
-from costbench.graders.workers import Workers
 from costbench.interfaces import Grader
 from costbench.types import Answered, Grade
 
@@ -204,40 +199,7 @@ def test_only_the_answer_that_hangs_is_lost(grade_all: GradeAll) -> None:
     seconds = time.monotonic() - start
     assert [one.correct for one in grades] == [True] * 5 + [None] * 2 + [True] * 5
     assert [one.reason for one in grades[5:7]] == ["timeout"] * 2
-    assert 3 < seconds < 25
-
-
-def kill(pids: Iterable[int]) -> None:
-    for pid in pids:
-        os.kill(pid, signal.SIGKILL)
-
-
-def kill_soon(pids: set[int]) -> threading.Timer:
-    timer = threading.Timer(0.5, kill, [pids])
-    timer.start()
-    return timer
-
-
-def test_workers_killed_from_outside() -> None:
-    before = children()
-    with Workers(count=1, deadline_s=2) as workers:
-        half, third = Pair("1/2", "0.5"), Pair("1/3", "0.5")
-        hang = Pair(HANGS[0], "5")
-        assert workers.verify([half]) == {half: "equal"}
-
-        timer = kill_soon(children() - before)
-        verdicts = workers.verify([half, hang, third])
-        timer.join()
-        assert verdicts == {half: "equal", hang: "timeout", third: "different"}
-
-        timer = kill_soon(children() - before)
-        assert workers.verify([hang]) == {hang: "crashed"}
-        timer.join()
-
-        assert workers.verify([third]) == {third: "different"}
-        kill(children() - before)  # idle now: pebble gives its whole pool up
-        assert workers.verify([half]) == {half: "equal"}
-    assert children() == before
+    assert 3 < seconds < 60
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is set on Linux only")

@@ -5,7 +5,9 @@ import json
 import shutil
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from greedy_policies import assert_counted_alike, on_every_engine
@@ -21,7 +23,7 @@ from costbench.policies.asking import ask
 from costbench.policies.majority import Majority
 from costbench.policies.thinking_token_budget import ThinkingTokenBudget
 from costbench.policies.unconstrained import Unconstrained
-from costbench.types import Message, Model, Piece, Request, Sampling
+from costbench.types import Completion, Message, Model, Piece, Request, Sampling
 
 pytestmark = [pytest.mark.vllm, pytest.mark.filterwarnings("default")]
 
@@ -52,6 +54,20 @@ def asked(number: int = 0, **keys: object) -> Request:
     )
 
 
+def steps(engine: Any) -> list[int]:
+    """Rows of each step so far."""
+    return [after - before for before, after in pairwise(engine._steps._rows)]
+
+
+async def begun(engine: Any, rows: int) -> int:
+    """Wait for a step of so many rows; how many steps there were before."""
+    before = len(steps(engine))
+    async with asyncio.timeout(60):
+        while rows not in steps(engine)[before:]:
+            await asyncio.sleep(0.005)
+    return before
+
+
 @on_every_engine(Majority(votes=3, max_tokens=300))
 def test_it_says_and_counts_what_the_transformers_engine_does(
     policy: Policy, engine: Loaded, local: Loaded
@@ -70,15 +86,27 @@ def test_times_are_in_order_and_of_this_machines_monotonic_clock(engine: Loaded)
             time.monotonic(),
         ]  # fmt: skip
         assert order == sorted(order)
-        assert done.finished_s - done.first_token_s > 0.2 * (done.finished_s - done.submitted_s)
+        assert done.first_token_s < done.finished_s  # though nothing is heard before the end
         assert done.inter_token_s is None  # nobody listened
 
 
 def test_how_many_were_answered_together_is_known(engine: Loaded) -> None:
     (alone,) = engine.answer(asked(max_tokens=20))
     assert alone.batch_size == 1
-    together = engine.answer(*(asked(max_tokens=20) for _ in range(4)))
-    assert all(3 < done.batch_size <= 4 for done in together)
+
+    async def run() -> Completion:
+        long = [engine.opened.generate(asked(max_tokens=900, ignore_eos=True)) for _ in range(7)]
+        others = [asyncio.create_task(each) for each in long]
+        await begun(engine.opened, 7)
+        done = await engine.opened.generate(asked(max_tokens=20, ignore_eos=True))
+        assert not any(other.done() for other in others)
+        for other in others:
+            other.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        return done
+
+    # Told of a step a moment late, a request has steps among its own that were before it.
+    assert 7 < engine.call(run()).batch_size <= 8
 
 
 def test_a_seed_belongs_to_its_request(engine: Loaded) -> None:
@@ -124,19 +152,24 @@ def test_a_prompt_that_fills_the_context_says_so(engine: Loaded) -> None:
         engine.answer(asked(messages=words))
 
 
-def test_one_who_gives_up_leaves_nothing_in_the_engine(engine: Loaded) -> None:
+def test_those_who_give_up_leave_nothing_in_the_engine(engine: Loaded) -> None:
+    """Many, for with each of them steps are longer: no pause of ours lasts as long as 900 of them."""
+    endless = asked(max_tokens=900, stop=("never said",), ignore_eos=True)
+
     async def run() -> None:
-        asking = asyncio.create_task(engine.opened.generate(asked(max_tokens=900, stop=("no",))))
-        await asyncio.sleep(0.05)
-        assert not await engine.opened.reset_prefix_cache()  # something is in flight
-        asking.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await asking
-        for _ in range(100):
-            if await engine.opened.reset_prefix_cache():
-                return
-            await asyncio.sleep(0.02)
-        pytest.fail("it is still being answered")
+        opened = engine.opened
+        asking = [asyncio.create_task(opened.generate(endless)) for _ in range(8)]
+        before = await begun(opened, 8)
+        assert not await opened.reset_prefix_cache()  # something is in flight
+        for each in asking:
+            each.cancel()
+        for each in asking:
+            with pytest.raises(asyncio.CancelledError):
+                await each
+        async with asyncio.timeout(60):
+            while not await opened.reset_prefix_cache():
+                await asyncio.sleep(0.02)
+        assert len(steps(opened)) - before < 900
 
     engine.call(run())
 
@@ -191,6 +224,21 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Model:
     return Model(name="odd", path=str(folder))
 
 
+def assert_times_of_a_stream(done: Completion) -> None:
+    """Tokens that had to wait for us come in one arrival with the next, the first ones perhaps, too."""
+    gaps = done.inter_token_s
+    assert all(gap_s > 0 for gap_s in gaps)
+    merged = done.output_tokens - 1 - len(gaps)
+    assert merged >= 0
+    late_s = done.finished_s - done.first_token_s - sum(gaps)
+    assert late_s > -1e-6 if merged else late_s == pytest.approx(0, abs=1e-6)
+    # The answer's first token came with the arrival of its number, or of one less for each that was merged.
+    thought_s = done.first_answer_token_s - done.first_token_s
+    numbers = range(max(0, done.reasoning_tokens - merged), done.reasoning_tokens + 1)
+    came_s = [late_s + sum(gaps[:number]) for number in numbers]
+    assert any(thought_s == pytest.approx(each_s, abs=1e-6) for each_s in came_s)
+
+
 def test_a_stream_gives_the_time_between_tokens_and_a_models_own_settings_change_nothing(
     odd: Model, local: Loaded
 ) -> None:
@@ -198,18 +246,15 @@ def test_a_stream_gives_the_time_between_tokens_and_a_models_own_settings_change
     plain = local.answer(*requests)
     settings = VllmEngine(stream=True, max_model_len=512, **FAST_TO_LOAD)
     with loaded(settings, odd) as engine:
-        for done, whole in zip(engine.answer(*requests), plain, strict=True):
+        # Also one by one: however long a pause is, it is not in all of them.
+        streamed = engine.answer(*requests) + [engine.answer(each)[0] for each in requests]
+        assert any(len(done.inter_token_s) > 1 for done in streamed)
+        for done, whole in zip(streamed, plain * 2, strict=True):
             ids = done.sampled.token_ids
             assert ids == whole.sampled.token_ids[: len(ids)]
             assert len(ids) < len(whole.sampled.token_ids)  # it ended at the brace
             assert done.finish == "end"
-            lasted_s = done.finished_s - done.first_token_s
-            assert len(done.inter_token_s) > 0.8 * done.output_tokens
-            assert sum(done.inter_token_s) == pytest.approx(lasted_s)
-            assert all(gap_s > 0 for gap_s in done.inter_token_s)
-            thought_s = done.first_answer_token_s - done.first_token_s
-            share = done.reasoning_tokens / done.output_tokens
-            assert share - 0.2 < thought_s / lasted_s < min(1, share + 0.2)
+            assert_times_of_a_stream(done)
         kept = engine.opened
         with pytest.raises(ContextFullError, match="512"):
             engine.answer(asked(messages=(Message(role="user", content="7 " * 600),)))
