@@ -49,7 +49,10 @@ class Pair(NamedTuple):
 
 
 def verdict_on(pair: Pair) -> Verdict:
-    """Say whether an answer is what it should be; without any limit of time."""
+    """Say whether an answer is what it should be; without any limit of time.
+
+    Raises ImportError where Math-Verify is not installed as it should be: that is no answer's failure.
+    """
     letters = ends_in_a_letter(pair.reference)
     try:
         # "5:00" is read as 5/0; no answer can equal that.
@@ -59,6 +62,8 @@ def verdict_on(pair: Pair) -> Verdict:
         extracted = _parse(pair.extracted, letters)
         if _same(reference, extracted) or _equal_but_for_percent(pair):
             return "equal"
+    except ImportError:
+        raise
     except Exception:  # noqa: BLE001 - whatever the library raises is its failure, not the answer's
         return "crashed"
     if not _understood(reference):

@@ -5,6 +5,7 @@ signal and call an answer wrong when they fire. So they stay off here, and a wor
 killed: first its whole batch, then, answer by answer, only who is to blame.
 """
 
+import contextlib
 import logging
 import math
 import multiprocessing
@@ -146,7 +147,8 @@ def _prepare() -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
-    verdict_on(Pair("1/2", "0.5"))  # raises nothing: what is wrong, the first task says
+    with contextlib.suppress(ImportError):  # the first task says so
+        verdict_on(Pair("1/2", "0.5"))
     _limit_memory()
 
 

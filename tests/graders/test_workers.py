@@ -5,9 +5,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import psutil
+import pytest
 
+from costbench.errors import GradeError
 from costbench.graders.verifying import Pair
 from costbench.graders.workers import Workers
 
@@ -59,3 +62,17 @@ def test_what_a_killed_one_had_beside_the_answer_that_hangs_is_asked_again() -> 
         with killed_at_work(worker()):
             verdicts = workers.verify([HALF, HANG, THIRD])
     assert verdicts == {HALF: "equal", HANG: "timeout", THIRD: "different"}
+
+
+def test_a_broken_installation_is_a_sentence_and_no_verdict(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "math_verify.py").write_text("raise ImportError('half of it is missing')")
+    monkeypatch.syspath_prepend(tmp_path)  # processes of the pool begin with it, too
+    with (
+        Workers(count=1, deadline_s=30) as workers,
+        pytest.raises(
+            GradeError, match=r"Math-Verify cannot be imported \(half of it is missing\)"
+        ),
+    ):
+        workers.verify([HALF, THIRD])
